@@ -6,6 +6,7 @@ stride
     Total stride, the product of all poolings. Shifting the input by it shifts the output by it.
 reach
     One-sided receptive field: an output pixel depends on no input pixel farther away than this.
+    With poolings it differs between the pixels of one stride; this is the largest.
 border
     Pixels that a network with valid convolutions consumes on each side (92 for U-Net 2015);
     0 for networks that pad.
@@ -17,6 +18,8 @@ halo
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from napari_unet.errors import UserError
 
 Sizes = tuple[int, ...]
 
@@ -38,7 +41,11 @@ class Geometry:
 
     @property
     def receptive_field(self) -> Sizes:
-        """Theoretical receptive field, 2 * reach + 1."""
+        """Side of the window around an output pixel that holds all it can depend on.
+
+        2 * reach + 1, valid for every pixel. A single pixel uses up to a stride less of it: one of
+        U-Net 2015 sees 188 or 204 of these 215 pixels, depending on where it lies in the stride.
+        """
         return tuple(2 * r + 1 for r in self.reach)
 
     @property
@@ -67,3 +74,44 @@ class Geometry:
         asks for and crops it afterwards.
         """
         return tuple(n + 2 * b for n, b in zip(output, self.border, strict=True))
+
+    def check_input(self, size: Sizes) -> None:
+        """Raise :class:`UserError` unless the network can take an input of exactly ``size``.
+
+        Networks do not check this themselves, so that their ``forward`` can be traced.
+        """
+        if len(size) != len(self.stride):
+            raise UserError(f"The network takes {len(self.stride)} spatial axes, got {len(size)}.")
+        for n, b, s, m in zip(size, self.base, self.stride, self.border, strict=True):
+            least = b + 2 * m
+            if n < least or (n - least) % s:
+                raise UserError(
+                    f"The network cannot take an input of {' x '.join(map(str, size))}: along each "
+                    f"axis it needs {least} pixels plus a multiple of {s}."
+                )
+
+
+def encoder_decoder_geometry(
+    depth: int, dims: int, *, padded: bool, convolutions: int = 2
+) -> Geometry:
+    """Sizes of a U-Net with ``depth`` 2x2 poolings and ``convolutions`` 3x3 a level.
+
+    A 3x3 convolution at level l (pixels of 2^l) needs 2^l more pixels on each side, and every
+    level but the lowest has a contracting and an expansive half, hence the border
+
+        c * (2 * (1 + 2 + ... + 2^(depth-1)) + 2^depth) = c * (3 * 2^depth - 2),
+
+    which is 92 for U-Net 2015. Pooling and 2x2 up-convolution tie all pixels of one stride to the
+    same pixel of the lowest level, so that the last of them reaches a stride - 1 farther.
+    """
+    stride = 2**depth
+    border = convolutions * (3 * stride - 2)
+    # Each expansive level maps n to 2 n - 2 c, of which 2 c is the fixed point: outputs are
+    # 2 c + k * stride, k any integer that leaves a pixel.
+    smallest = stride if padded else (2 * convolutions - 1) % stride + 1
+    return Geometry(
+        stride=(stride,) * dims,
+        reach=(border + stride - 1,) * dims,
+        border=(0 if padded else border,) * dims,
+        base=(smallest,) * dims,
+    )

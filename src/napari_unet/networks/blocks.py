@@ -1,0 +1,132 @@
+"""What the networks of the U-Net family are made of, in 2D and 3D."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+Padding = Literal["valid", "same"]
+Norm = Literal["none", "batch"]
+Order = Literal["norm-relu", "relu-norm"]
+
+CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
+UP_CONVOLUTION = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+POOLING = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+def convolutions(
+    in_channels: int,
+    out_channels: int,
+    *,
+    dims: int,
+    padding: Padding,
+    norm: Norm,
+    order: Order = "norm-relu",
+) -> nn.Sequential:
+    """Two 3x3 convolutions, each with ReLU and, if asked for, batch normalisation.
+
+    With ``norm-relu`` a normalised convolution has no bias, for the normalisation subtracts it.
+    """
+    layers: list[nn.Module] = []
+    for channels in (in_channels, out_channels):
+        normalised = norm == "batch"
+        bias = not normalised or order == "relu-norm"
+        layers.append(
+            CONVOLUTION[dims](
+                channels, out_channels, 3, padding=1 if padding == "same" else 0, bias=bias
+            )
+        )
+        rest: list[nn.Module] = [nn.ReLU(inplace=True)]
+        if normalised:
+            rest.insert(0 if order == "norm-relu" else 1, BATCH_NORM[dims](out_channels))
+        layers.extend(rest)
+    return nn.Sequential(*layers)
+
+
+def centre_crop(x: Tensor, like: Tensor) -> Tensor:
+    """The middle of ``x`` (B, C, *spatial), as large as ``like``."""
+    for axis in range(2, x.dim()):
+        size = like.shape[axis]
+        x = x.narrow(axis, (x.shape[axis] - size) // 2, size)
+    return x
+
+
+def he_initialise(network: nn.Module) -> None:
+    """Weights from N(0, sqrt(2 / fan_in)) (He et al. 2015), biases 0, as in the U-Net paper.
+
+    For up-convolutions torch counts fan_in as out_channels * kernel area, which is also how Caffe,
+    with which the 2015 networks were trained, counts it.
+    """
+    kinds = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    for module in network.modules():
+        if isinstance(module, kinds):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+class EncoderDecoder(nn.Module):
+    """The U: contracting path, expansive path, and skip connections between them.
+
+    ``widths`` holds the channels of each level, from full resolution to the lowest. (B,
+    ``in_channels``, *spatial) becomes logits (B, ``out_channels``, *spatial), smaller by the border
+    where the convolutions are valid. Which sizes fit is told by ``Geometry.check_input``.
+
+    Skip connections are concatenated as [upsampled, centre-cropped skip], the order of the network
+    that was released with the paper. Dropout acts on the last map of the two lowest levels of the
+    contracting path, 512 and 1024 channels in U-Net 2015, again as released; what it drops is
+    dropped from the skip connection too.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        widths: Sequence[int],
+        *,
+        dims: int,
+        padding: Padding,
+        norm: Norm,
+        order: Order = "norm-relu",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.valid = padding == "valid"
+        depth = len(widths) - 1
+        self.pool = POOLING[dims](2)
+        self.contracting = nn.ModuleList()
+        self.up = nn.ModuleList()
+        self.expansive = nn.ModuleList()
+        channels = in_channels
+        for level, width in enumerate(widths):
+            block = convolutions(
+                channels, width, dims=dims, padding=padding, norm=norm, order=order
+            )
+            if dropout > 0 and level >= depth - 1:
+                block.append(nn.Dropout(dropout))
+            self.contracting.append(block)
+            channels = width
+        for width in reversed(widths[:-1]):
+            self.up.append(UP_CONVOLUTION[dims](channels, width, 2, stride=2))
+            self.expansive.append(
+                convolutions(2 * width, width, dims=dims, padding=padding, norm=norm, order=order)
+            )
+            channels = width
+        self.head = CONVOLUTION[dims](channels, out_channels, 1)
+        he_initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.contracting):
+            x = block(self.pool(x) if level else x)
+            skips.append(x)
+        skips.pop()
+        for up, block in zip(self.up, self.expansive, strict=True):
+            x = up(x)
+            skip = skips.pop()
+            x = block(torch.cat([x, centre_crop(skip, x) if self.valid else skip], 1))
+        return cast(Tensor, self.head(x))

@@ -1,0 +1,35 @@
+"""LUnet, arXiv 2512.03834: a U-Net with the same few channels at every level."""
+
+from __future__ import annotations
+
+from napari_unet.networks.blocks import EncoderDecoder, Norm, Padding
+
+
+class LUNet(EncoderDecoder):
+    """A U-Net whose channel count stays at ``width`` on all levels.
+
+    As in the authors' released code batch normalisation follows the ReLU and convolutions keep
+    their bias: in 3D, with one channel in and out, it has 9,929 parameters at width 4 and 39,025 at
+    width 8. Their pruning-driven dropout is no part of the network here.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        dims: int = 2,
+        width: int = 16,
+        depth: int = 4,
+        padding: Padding = "same",
+        norm: Norm = "batch",
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            [width] * (depth + 1),
+            dims=dims,
+            padding=padding,
+            norm=norm,
+            order="relu-norm",
+        )

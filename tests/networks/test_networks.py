@@ -1,0 +1,168 @@
+"""The networks: structure, sizes, and that every part of them works."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from napari_unet.networks.blocks import centre_crop
+from napari_unet.networks.lunet import LUNet
+from napari_unet.networks.registry import build, geometry
+from napari_unet.networks.unet import UNet
+
+CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
+UP_CONVOLUTIONS = (nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+SMALL = [
+    ("unet", 2, {"width": 3, "depth": 2}),
+    ("unet", 2, {"width": 3, "depth": 3, "padding": "same", "norm": "batch"}),
+    ("unet", 3, {"width": 2, "depth": 1}),
+    ("lunet", 2, {"width": 3, "depth": 2}),
+    ("lunet", 3, {"width": 2, "depth": 1, "padding": "valid", "norm": "none"}),
+]
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("channels", "classes", "count"), [(1, 2, 31_030_658), (3, 1, 31_031_745), (1, 1, 31_030_593)]
+)
+def test_unet_has_the_parameters_of_2015(channels: int, classes: int, count: int) -> None:
+    with torch.device("meta"):
+        assert parameters(UNet(channels, classes)) == count
+
+
+def test_unet_is_that_of_2015() -> None:
+    with torch.device("meta"):
+        network = UNet(1, 2)
+        assert network(torch.empty(1, 1, 572, 572)).shape == (1, 2, 388, 388)
+        assert network(torch.empty(1, 1, 188, 188)).shape == (1, 2, 4, 4)
+    modules = list(network.modules())
+    kernels = [m.kernel_size for m in modules if isinstance(m, CONVOLUTIONS)]
+    ups = [(m.kernel_size, m.stride) for m in modules if isinstance(m, UP_CONVOLUTIONS)]
+    assert kernels.count((3, 3)) == 18
+    assert kernels.count((1, 1)) == 1
+    assert ups == [((2, 2), (2, 2))] * 4
+    assert len(kernels) + len(ups) == 23
+    assert [b[0].out_channels for b in network.contracting] == [64, 128, 256, 512, 1024]
+    dropouts = [[m.p for m in b if isinstance(m, nn.Dropout)] for b in network.contracting]
+    assert dropouts == [[], [], [], [0.5], [0.5]]
+    assert not [m for m in modules if isinstance(m, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize(("width", "count"), [(4, 9_929), (8, 39_025)])
+def test_lunet_has_the_parameters_of_the_released_code(width: int, count: int) -> None:
+    network = LUNet(1, 1, dims=3, width=width)
+    assert parameters(network) == count
+    three = [m for m in network.modules() if isinstance(m, nn.Conv3d) and m.kernel_size[0] == 3]
+    assert len(three) == 18
+
+
+def test_he_initialisation() -> None:
+    torch.manual_seed(0)
+    network = UNet(1, 2, width=32, depth=2)
+    for module in network.modules():
+        if isinstance(module, (*CONVOLUTIONS, *UP_CONVOLUTIONS)):
+            fan_in = module.weight[0].numel()  # (in, out, k, k) of up-convolutions as Caffe counts
+            if module.weight.numel() > 4000:
+                assert module.weight.std().item() == pytest.approx(math.sqrt(2 / fan_in), rel=0.05)
+            assert not module.bias.any()
+
+
+def test_batch_norm_replaces_the_bias() -> None:
+    network = UNet(1, 2, width=2, depth=1, norm="batch")
+    threes = [m for m in network.modules() if getattr(m, "kernel_size", 0) == (3, 3)]
+    assert all(m.bias is None for m in threes)
+    assert len([m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]) == len(threes) == 6
+    assert network.head.bias is not None
+
+
+def test_centre_crop() -> None:
+    x = torch.arange(36.0).reshape(1, 1, 6, 6)
+    torch.testing.assert_close(centre_crop(x, torch.empty(1, 5, 2, 4)), x[:, :, 2:4, 1:5])
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_skip_and_upsampled_lie_on_each_other(padding: str) -> None:
+    """Identity convolutions everywhere: what is joined must be the same places of the image."""
+    network = UNet(1, 2, width=1, depth=2, padding=padding, dropout=0.0).double()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.zero_()
+                middle = module.kernel_size[0] // 2
+                module.weight[0, :, middle, middle] = 1  # the sum of all inputs
+            elif isinstance(module, nn.ConvTranspose2d):
+                module.weight.fill_(1 / module.in_channels)
+    sizes = geometry("unet", {"depth": 2, "padding": padding})
+    n = sizes.input_size(sizes.output_size((24, 24)))[0]
+    # Constant on each pixel of the lowest level; valid ones begin at 2 + 2 * 2 = 6.
+    begin = 2 if padding == "valid" else 0
+    ramp = ((torch.arange(n, dtype=torch.float64) + begin) // 4).expand(1, 1, n, n)
+    shift = (n - network(ramp).shape[-1]) // 2
+    out = network(ramp)[0, 0, 6:-6, 6:-6]
+    expected = ramp[0, 0, shift + 6 :, shift + 6 :][: out.shape[0], : out.shape[1]]
+    torch.testing.assert_close(out / out.max(), expected / expected.max())
+
+
+@pytest.mark.parametrize(("name", "dims", "arguments"), SMALL)
+def test_gradients_reach_every_parameter(name: str, dims: int, arguments: dict) -> None:
+    torch.manual_seed(1)
+    network = build(name, dims=dims, in_channels=2, out_channels=3, arguments=arguments)
+    sizes = geometry(name, arguments, dims)
+    size = sizes.input_size(sizes.output_size((8,) * dims))
+    network(torch.randn(2, 2, *size)).square().sum().backward()
+    for key, parameter in network.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize(("name", "dims", "arguments"), SMALL)
+def test_evaluation_is_deterministic_and_close_to_float64(
+    name: str, dims: int, arguments: dict
+) -> None:
+    torch.manual_seed(2)
+    network = build(name, dims=dims, in_channels=1, out_channels=2, arguments=arguments).eval()
+    sizes = geometry(name, arguments, dims)
+    x = torch.randn(1, 1, *sizes.input_size(sizes.output_size((8,) * dims)))
+    with torch.no_grad():
+        first, second = network(x), network(x)
+        exact = network.double()(x.double())
+    assert torch.equal(first, second)
+    assert first.shape[1:] == (
+        2,
+        *[n - 2 * b for n, b in zip(x.shape[2:], sizes.border, strict=True)],
+    )
+    torch.testing.assert_close(first.double(), exact, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "dims", "arguments"), SMALL)
+def test_shifting_by_the_stride_shifts_the_output(name: str, dims: int, arguments: dict) -> None:
+    torch.manual_seed(3)
+    network = build(name, dims=dims, in_channels=1, out_channels=2, arguments=arguments)
+    network = network.double().eval()
+    sizes = geometry(name, arguments, dims)
+    stride, edge = sizes.stride[0], 0 if not sizes.padded else sizes.reach[0]
+    n = sizes.input_size(sizes.output_size((2 * edge + 2 * stride + 4,) * dims))[0]
+    x = torch.randn(1, 1, *(n + stride,) * dims, dtype=torch.float64)
+    with torch.no_grad():
+        a = network(x[(..., *[slice(n)] * dims)])
+        b = network(x[(..., *[slice(stride, None)] * dims)])
+    m = a.shape[-1]
+    a = a[(..., *[slice(stride + edge, m - edge)] * dims)]
+    b = b[(..., *[slice(edge, m - stride - edge)] * dims)]
+    assert a.numel() > 0
+    torch.testing.assert_close(a, b)
+
+
+def test_forward_can_be_traced() -> None:
+    for arguments in ({"width": 2, "depth": 2}, {"width": 2, "depth": 2, "padding": "same"}):
+        network = UNet(1, 2, **arguments).eval()
+        exported = torch.export.export(network, (torch.randn(1, 1, 60, 60),))
+        x = torch.randn(1, 1, 60, 60)
+        torch.testing.assert_close(exported.module()(x), network(x))
