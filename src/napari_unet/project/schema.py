@@ -1,0 +1,93 @@
+"""What ``project.json`` holds: records of images and labels. Internal files are named by ids, never by paths."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+SCHEMA_VERSION = 1
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""Name of an image or of labels inside the project; safe as a file name on every system."""
+
+LabelsKind = Literal["scribbles", "classes", "objects", "regions"]
+"""The label kinds, and ``regions``: non-zero = fully annotated."""
+
+LABEL_DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "bool")
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class ClassRecord(Record):
+    """A named class and its colour (``#rrggbb``)."""
+
+    name: str
+    color: str
+
+
+class FileReference(Record):
+    """A file of the user's that the project points to but does not own."""
+
+    path: str
+    """Absolute path at the time it was added."""
+    relative: str | None = None
+    """The same seen from the project folder (with /), so that both can move together."""
+    size: int | None = None
+    """Bytes; None for folders (zarr)."""
+    mtime_ns: int | None = None
+    sha256: str | None = None
+    """None until it has been computed in the background, and for folders."""
+
+
+class ImageRecord(Record):
+    """An image of the project: ``file`` points outside, or else it lies in ``images/<id>.npy``."""
+
+    id: Id
+    name: str
+    axes: str
+    dims: int = Field(2, ge=2, le=3)
+    spacing: tuple[float, ...] | None = None
+    shape: tuple[int, ...]
+    dtype: str
+    file: FileReference | None = None
+    view: dict[str, Any] = Field(default_factory=dict)
+    """Whatever the plugin wants back: scale, units, colormap, contrast limits (JSON values)."""
+
+
+class LabelsRecord(Record):
+    """Labels of an image; the pixels lie in ``labels/<id>/`` (snapshot and journal).
+
+    ``shape`` is leading + spatial, in the order of the image's axes without c.
+    """
+
+    id: Id
+    image: Id
+    name: str
+    kind: LabelsKind
+    classes: tuple[ClassRecord, ...] = ()
+    complete: bool = False
+    """Every pixel counts as annotated, 0 too."""
+    shape: tuple[Annotated[int, Field(ge=1)], ...]
+    dtype: str
+    view: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("dtype")
+    @classmethod
+    def _integer(cls, value: str) -> str:
+        if value not in LABEL_DTYPES:
+            raise ValueError(f"labels are whole numbers, not {value}")
+        return value
+
+
+class ProjectFile(Record):
+    """The whole of ``project.json``."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    created: str
+    packages: dict[str, str] = Field(default_factory=dict)
+    images: tuple[ImageRecord, ...] = ()
+    labels: tuple[LabelsRecord, ...] = ()
+    settings: dict[str, Any] = Field(default_factory=dict)
