@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_unet.networks.blocks import centre_crop
+from napari_unet.networks.blocks import centre_crop, trim
 from napari_unet.networks.lunet import LUNet
 from napari_unet.networks.registry import build, geometry
 from napari_unet.networks.unet import UNet
@@ -158,6 +158,20 @@ def test_shifting_by_the_stride_shifts_the_output(name: str, dims: int, argument
     b = b[(..., *[slice(edge, m - stride - edge)] * dims)]
     assert a.numel() > 0
     torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("strides", [0, 1, 2, 3, 7])
+def test_margin_is_cropping_without_the_work(depth: int, strides: int) -> None:
+    torch.manual_seed(4)
+    network = UNet(1, 2, width=2, depth=depth, padding="same", dropout=0.0).double()
+    stride = 2**depth
+    margin = strides * stride
+    x = torch.randn(1, 1, 2 * margin + 2 * stride, 2 * margin + stride, dtype=torch.float64)
+    with torch.no_grad():
+        whole, part = network(x), network(x, margin)
+    assert part.shape[2:] == (2 * stride, stride)
+    torch.testing.assert_close(part, trim(whole, margin))
 
 
 def test_forward_can_be_traced() -> None:

@@ -55,6 +55,13 @@ def centre_crop(x: Tensor, like: Tensor) -> Tensor:
     return x
 
 
+def trim(x: Tensor, rim: int) -> Tensor:
+    """``x`` (B, C, *spatial) without ``rim`` pixels on each side."""
+    for axis in range(2, x.dim()):
+        x = x.narrow(axis, rim, x.shape[axis] - 2 * rim)
+    return x
+
+
 def he_initialise(network: nn.Module) -> None:
     """Weights from N(0, sqrt(2 / fan_in)) (He et al. 2015), biases 0, as in the U-Net paper.
 
@@ -67,6 +74,18 @@ def he_initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def _needed_rims(depth: int) -> list[int]:
+    """Pixels around the wanted output that each level of the expansive path must get right.
+
+    The two convolutions of a level spoil two pixels of what they are given when that is cropped,
+    and a pixel of the level below makes two.
+    """
+    rims = [0]
+    for _ in range(depth):
+        rims.append(-(-(rims[-1] + 2) // 2))
+    return rims
 
 
 class EncoderDecoder(nn.Module):
@@ -95,7 +114,6 @@ class EncoderDecoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.valid = padding == "valid"
         depth = len(widths) - 1
         self.pool = POOLING[dims](2)
         self.contracting = nn.ModuleList()
@@ -119,14 +137,25 @@ class EncoderDecoder(nn.Module):
         self.head = CONVOLUTION[dims](channels, out_channels, 1)
         he_initialise(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, margin: int = 0) -> Tensor:
+        """Logits for ``x``; of padded networks without ``margin`` pixels on each side.
+
+        ``margin`` is a multiple of the stride. The result is that of cropping afterwards, but the
+        expansive path, two thirds of the work, does not compute what is cropped: a tile with its
+        halo costs far less.
+        """
         skips: list[Tensor] = []
         for level, block in enumerate(self.contracting):
             x = block(self.pool(x) if level else x)
             skips.append(x)
         skips.pop()
-        for up, block in zip(self.up, self.expansive, strict=True):
-            x = up(x)
+        depth = len(self.up)
+        rim = margin // 2**depth
+        needed = _needed_rims(depth)
+        x, rim = trim(x, max(0, rim - needed[depth])), min(rim, needed[depth])
+        for level, up, block in zip(reversed(range(depth)), self.up, self.expansive, strict=True):
+            x, rim = up(x), 2 * rim
             skip = skips.pop()
-            x = block(torch.cat([x, centre_crop(skip, x) if self.valid else skip], 1))
+            x = block(torch.cat([x, centre_crop(skip, x)], 1))
+            x, rim = trim(x, max(0, rim - needed[level])), min(rim, needed[level])
         return cast(Tensor, self.head(x))
