@@ -1,10 +1,19 @@
-"""What ``project.json`` holds: records of images and labels. Internal files are named by ids, never by paths."""
+"""What ``project.json`` holds. Internal files are named by ids, never by paths."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 SCHEMA_VERSION = 1
 
@@ -43,7 +52,11 @@ class FileReference(Record):
 
 
 class ImageRecord(Record):
-    """An image of the project: ``file`` points outside, or else it lies in ``images/<id>.npy``."""
+    """An image of the project.
+
+    ``source``: "file" = ``file`` says where it lies; "copy" = a copy lies in ``images/<id>.npy``;
+    "none" = it has no file and was too large to be copied (its labels are kept all the same).
+    """
 
     id: Id
     name: str
@@ -52,8 +65,9 @@ class ImageRecord(Record):
     spacing: tuple[float, ...] | None = None
     shape: tuple[int, ...]
     dtype: str
+    source: Literal["file", "copy", "none"]
     file: FileReference | None = None
-    view: dict[str, Any] = Field(default_factory=dict)
+    view: dict[str, JsonValue] = Field(default_factory=dict)
     """Whatever the plugin wants back: scale, units, colormap, contrast limits (JSON values)."""
 
 
@@ -72,7 +86,8 @@ class LabelsRecord(Record):
     """Every pixel counts as annotated, 0 too."""
     shape: tuple[Annotated[int, Field(ge=1)], ...]
     dtype: str
-    view: dict[str, Any] = Field(default_factory=dict)
+    view: dict[str, JsonValue] = Field(default_factory=dict)
+    """As in ImageRecord."""
 
     @field_validator("dtype")
     @classmethod
@@ -85,9 +100,27 @@ class LabelsRecord(Record):
 class ProjectFile(Record):
     """The whole of ``project.json``."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     created: str
     packages: dict[str, str] = Field(default_factory=dict)
     images: tuple[ImageRecord, ...] = ()
     labels: tuple[LabelsRecord, ...] = ()
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for records in (self.images, self.labels):
+            ids = [record.id for record in records]
+            if len(set(ids)) < len(ids):
+                raise ValueError("two records have the same id")
+        known = {image.id for image in self.images}
+        for labels in self.labels:
+            if labels.image not in known:
+                raise ValueError(f"the labels {labels.name} belong to no image of the project")
+        return self
+
+
+def next_id(prefix: str, taken: Iterable[str]) -> str:
+    """``prefix-1``, ``prefix-2``, ...: the first behind all that are taken."""
+    numbers = [name.rpartition("-")[2] for name in taken if name.startswith(f"{prefix}-")]
+    return f"{prefix}-{max((int(n) for n in numbers if n.isdecimal()), default=0) + 1}"

@@ -1,0 +1,80 @@
+"""One napari at a time writes a project: an operating-system lock, gone with its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from napari_unet.errors import UserError
+
+_FAR = 2**20
+"""Byte that Windows locks: far behind the text, which others may then still read."""
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, _FAR, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            # flock, not lockf: it also keeps two projects of the same process apart.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+class FolderLock:
+    """Exclusive use of a folder through its file ``lock``, which says who holds it.
+
+    The lock itself is the operating system's: it ends with the process, however that ends, so the
+    text of a dead process never stands in the way.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock. Raises UserError when another process (or this one) holds it."""
+        self.path = folder / "lock"
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _take(descriptor):
+            holder = os.read(descriptor, 4096).decode(errors="replace")
+            os.close(descriptor)
+            raise UserError(
+                f"The project {folder} is open in another window{_describe(holder)}. "
+                "Close it there, then open it here."
+            )
+        self._descriptor: int | None = descriptor
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.ftruncate(descriptor, 0)
+        os.write(
+            descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
+        )
+
+    def release(self) -> None:
+        """Let others in. The file stays: deleting it would let two waiters lock different files."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _describe(holder: str) -> str:
+    try:
+        who = json.loads(holder)
+        return f" (process {int(who['pid'])} on {who['host']})"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process has the project open."""
+    try:
+        FolderLock(folder).release()
+    except UserError:
+        return True
+    return False
