@@ -27,6 +27,7 @@ class LabelPart(ImagePart):
     def __init__(self, folder: Path, lock: FolderLock, document: Document) -> None:
         super().__init__(folder, lock, document)
         self._stores: dict[str, LabelStore] = {}
+        self._unreadable: dict[str, UserError] = {}
 
     @property
     def labels_records(self) -> dict[str, LabelsRecord]:
@@ -78,7 +79,8 @@ class LabelPart(ImagePart):
     def update_labels(self, id: str, **fields: Any) -> LabelsRecord:
         """Change fields of a record: ``kind``, ``classes``, ``name``, ``complete``, ``view``."""
         with self._document.lock:
-            self._store(id)
+            if id not in self.labels_records:
+                raise self._no_such(id)
             record = replaced(self.labels_records[id], fields)
             labels = (record if r.id == id else r for r in self._document.state.labels)
             self._document.change(labels=tuple(labels))
@@ -86,12 +88,14 @@ class LabelPart(ImagePart):
 
     def remove_labels(self, id: str) -> None:
         """Forget labels and delete their files."""
-        store = self._store(id)
+        if id not in self.labels_records:
+            raise self._no_such(id)
         self._document.change(labels=tuple(r for r in self._document.state.labels if r.id != id))
-        del self._stores[id]
+        self._unreadable.pop(id, None)
         self._disk.wait()
-        store.close()
-        shutil.rmtree(store.folder, ignore_errors=True)
+        if store := self._stores.pop(id, None):
+            store.close()
+        shutil.rmtree(self._folder_of(id), ignore_errors=True)
 
     def record_pixels(
         self, id: str, coordinates: tuple[npt.ArrayLike, ...], values: npt.ArrayLike
@@ -126,7 +130,6 @@ class LabelPart(ImagePart):
         """A wholly new array; shape and dtype may change. The old one stays if the disk is full."""
         array = _as_labels(array)
         shape, dtype = tuple(array.shape), array.dtype.name
-        checked(LabelsRecord, self.labels_records[id].model_dump() | {"dtype": dtype})
         self._store(id).replace(array)
         return self.update_labels(id, shape=shape, dtype=dtype)
 
@@ -146,21 +149,34 @@ class LabelPart(ImagePart):
 
     def _open_labels(self) -> None:
         for record in self.labels_records.values():
-            store = self._open_store(record)
+            try:
+                store = self._open_store(record)
+            except UserError as error:
+                # One damaged file must not keep the user from everything else.
+                self._unreadable[record.id] = error
+                self._note(str(error))
+                continue
             if (store.shape, store.dtype.name) != (record.shape, record.dtype):
                 # replace_labels() was cut short between the snapshot and project.json.
                 self.update_labels(record.id, shape=store.shape, dtype=store.dtype.name)
 
     def _open_store(self, record: LabelsRecord) -> LabelStore:
-        folder = inside(self.folder, "labels", record.id)
-        store = LabelStore(folder, record.shape, record.dtype, record.name)
+        store = LabelStore(self._folder_of(record.id), record.shape, record.dtype, record.name)
         self._stores[record.id] = store
         return store
 
     def _store(self, id: str) -> LabelStore:
+        if id in self._unreadable:
+            raise UserError(str(self._unreadable[id]))
         if id not in self._stores:
-            raise UserError(f"The project {self.folder} has no labels {id}.")
+            raise self._no_such(id)
         return self._stores[id]
+
+    def _no_such(self, id: str) -> UserError:
+        return UserError(f"The project {self.folder} has no labels {id}.")
+
+    def _folder_of(self, id: str) -> Path:
+        return inside(self.folder, "labels", id)
 
 
 def _as_labels(array: npt.ArrayLike) -> LabelArray:

@@ -98,11 +98,16 @@ class Project(LabelPart):
             raise disk_error(error, f"The project {folder}") from error
         try:
             project = cls(folder, lock, Document.open(folder / DOCUMENT))
+        except BaseException:
+            lock.release()
+            raise
+        try:
             remove_leftovers(folder)
             project._open_labels()
             project._check_images()
         except BaseException:
-            lock.release()
+            with suppress(UserError):
+                project.close()
             raise
         return project
 

@@ -35,7 +35,7 @@ def encode(flat: Ints, values: npt.ArrayLike) -> bytes:
     values = np.asarray(values)
     values = values.astype(values.dtype.newbyteorder("<"), copy=False).reshape(-1)
     single = bool((values == values[0]).all())
-    first = np.flatnonzero(np.diff(flat, prepend=flat[0] - 2) != 1)
+    first = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1] + 1) + 1))
     starts = flat[first]
     lengths = np.diff(first, append=len(flat))
     gaps = starts - np.concatenate(([0], (starts + lengths)[:-1]))
