@@ -1,0 +1,207 @@
+"""Probabilities of images of any size, tile by tile, on any device.
+
+Ronneberger et al. 2015, Fig. 2 (overlap-tile strategy): images/tiling.py says what is cut, this
+module what is done with a piece. Whatever the tiles are, the result is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from napari_unet.errors import UserError
+from napari_unet.images.tiling import Box, Tile, plan_tiles, read_mirrored
+from napari_unet.networks.blocks import EncoderDecoder
+from napari_unet.networks.geometry import Geometry, Sizes
+from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory, memory_format
+from napari_unet.prediction.rotations import VIEWS
+
+Array = npt.NDArray[np.float32]
+Read = Callable[[Box], npt.NDArray[np.float32]]
+"""Returns the pixels (C, *box) of a box inside the image, normalised, float32."""
+
+USUAL_TILE = {("cpu", 2): 512, ("cuda", 2): 1024, ("mps", 2): 1024}
+USUAL_TILE |= {("cpu", 3): 64, ("cuda", 3): 96, ("mps", 3): 64}
+
+
+def default_tile(shape: Sizes, device: torch.device) -> Sizes:
+    """Output size of the tiles when nobody asks for one: few equal parts, large but bounded.
+
+    512 pixels a side on the CPU, 1024 on CUDA, 64 and 96 in 3D, and up to half as much again where
+    that saves a cut: throughput hardly grows beyond, memory does.
+    """
+    usual = USUAL_TILE.get((device.type, len(shape)), 512 if len(shape) == 2 else 64)
+    return tuple(-(-n // max(1, round(n / usual))) for n in shape)
+
+
+class Predictor:
+    """A network ready to predict.
+
+    ``network`` maps (B, C, *spatial) to logits (B, class, *spatial). It is moved to ``device``,
+    laid out channels last and put into evaluation mode, all in place. ``precision`` is "float32",
+    "bf16" or "fp16"; the softmax is always float32.
+
+    When memory runs out, the tile at hand and those after it are predicted in pieces of half the
+    side, with the same result; ``notes`` then holds a sentence about it.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        geometry: Geometry,
+        *,
+        device: torch.device,
+        precision: str = "float32",
+    ) -> None:
+        self.geometry = geometry
+        self.device = device
+        self.precision = precision
+        self.dims = len(geometry.stride)
+        self.notes: list[str] = []
+        self._layout = memory_format(self.dims)
+        self.network = network.to(device=device, memory_format=self._layout).eval()  # type: ignore[call-overload]
+        self._largest: int | None = None  # side of a tile's output since memory ran out
+
+    def tile_probability(self, input: npt.NDArray[np.float32]) -> Array:
+        """Probability (class, *network output) of a piece (C, *spatial) that fits the network.
+
+        Raises
+        ------
+        UserError
+            The network cannot take an input of this size.
+        """
+        self.geometry.check_input(input.shape[1:])
+        return self._probability(input, 0, rotations=False).cpu().numpy()
+
+    def tiles(
+        self,
+        read: Read,
+        shape: Sizes,
+        tile: int | Sizes | None = None,
+        box: Box | None = None,
+        rotations: bool = False,
+    ) -> Iterator[tuple[Tile, Array]]:
+        """Each tile of the plan for an image of ``shape``, with the probability of its output.
+
+        ``read`` is asked for one tile's input at a time, so that the image need not fit in memory.
+        ``tile`` is the wished output size (see ``default_tile``); ``box`` limits what is predicted.
+        With ``rotations`` the eight symmetric views are averaged.
+
+        Raises
+        ------
+        UserError
+            ``tile`` is not positive, or memory does not even hold the smallest tile.
+        """
+        for one in self.plan(shape, tile, box):
+            yield one, self._tile(one, read, shape, rotations)
+
+    def plan(
+        self, shape: Sizes, tile: int | Sizes | None = None, box: Box | None = None
+    ) -> list[Tile]:
+        """The tiles that ``tiles`` will go through.
+
+        A box that fits into one tile of the default size is predicted in one piece.
+        """
+        if tile is None:
+            tile = default_tile(shape, self.device)
+            if box is not None:
+                sides = tuple(b - a for a, b in box)
+                if default_tile(sides, self.device) == sides:
+                    tile = shape
+        return plan_tiles(shape, self.geometry, tile, box)
+
+    def probability(
+        self,
+        plane: npt.NDArray[np.float32],
+        tile: int | Sizes | None = None,
+        rotations: bool = False,
+        box: Box | None = None,
+    ) -> Array:
+        """Probability (class, *spatial), or (class, *box), of a normalised plane (C, *spatial).
+
+        Raises the errors of ``tiles``.
+        """
+        shape = plane.shape[1:]
+        whole = box or tuple((0, n) for n in shape)
+
+        def read(piece: Box) -> npt.NDArray[np.float32]:
+            return plane[(slice(None), *(slice(*span) for span in piece))]
+
+        return _assemble(whole, self.tiles(read, shape, tile, whole, rotations))
+
+    def _tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
+        sides = [b - a for a, b in tile.output]
+        if self._largest is None or max(sides) <= self._largest:
+            try:
+                return self._whole_tile(tile, read, shape, rotations)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out of the except clause, so that nothing holds on to the tensors of the attempt.
+            self._halve(max(sides))
+        assert self._largest is not None
+        pieces = plan_tiles(shape, self.geometry, self._largest, tile.output)
+        return _assemble(
+            tile.output, ((piece, self._tile(piece, read, shape, rotations)) for piece in pieces)
+        )
+
+    def _halve(self, side: int) -> None:
+        free_memory(self.device)
+        stride = max(self.geometry.stride)
+        if side <= stride:
+            raise UserError(
+                f"There is not enough memory on {self.device.type} to predict even a tile of "
+                f"{side} pixels: close other programs, or use a smaller network or another device."
+            )
+        self._largest = max(stride, side // 2 // stride * stride)
+        self.notes.append(
+            f"Memory ran out: the prediction goes on with tiles of {self._largest} pixels."
+        )
+
+    def _whole_tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
+        pixels = read_mirrored(read, tile.input, shape)
+        margin = self._margin(tile, pixels.shape[1:])
+        probability = self._probability(pixels, margin, rotations)
+        crop = tuple(slice(a - margin, b - margin) for a, b in tile.crop)
+        return probability[(slice(None), *crop)].cpu().numpy()
+
+    def _margin(self, tile: Tile, size: Sequence[int]) -> int:
+        """What the network may leave out on all sides: a multiple of the stride."""
+        if not (self.geometry.padded and isinstance(self.network, EncoderDecoder)):
+            return 0
+        unwanted = [min(a, n - b) for (a, b), n in zip(tile.crop, size, strict=True)]
+        stride = max(self.geometry.stride)
+        return min(unwanted) // stride * stride
+
+    @torch.inference_mode()
+    def _probability(self, pixels: npt.NDArray[np.float32], margin: int, rotations: bool) -> Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None].to(self.device)
+        keywords = {"margin": margin} if margin else {}
+        views = VIEWS if rotations else VIEWS[:1]
+        total: Tensor | None = None
+        for view in views:
+            turned = view.apply(x).contiguous(memory_format=self._layout)
+            with autocast(self.device, self.precision):
+                logits = self.network(turned, **keywords)
+            part = view.undo(torch.softmax(logits.float(), 1))
+            total = part if total is None else total + part
+        assert total is not None
+        return total[0] / len(views)
+
+
+def _assemble(box: Box, parts: Iterator[tuple[Tile, Array]]) -> Array:
+    """One array (class, *box) from tiles that cover ``box``."""
+    whole: Array | None = None
+    for tile, probability in parts:
+        if whole is None:
+            whole = np.empty((len(probability), *(b - a for a, b in box)), np.float32)
+        place = tuple(
+            slice(a - start, b - start) for (a, b), (start, _) in zip(tile.output, box, strict=True)
+        )
+        whole[(slice(None), *place)] = probability
+    assert whole is not None
+    return whole
