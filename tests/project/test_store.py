@@ -79,7 +79,9 @@ class CrashError(Exception):
     """Stands for a killed process: nothing after it runs."""
 
 
-@pytest.mark.parametrize("point", ["journal begun", "snapshot half", "snapshot there", "journal gone"])
+@pytest.mark.parametrize(
+    "point", ["journal begun", "snapshot half", "snapshot there", "journal gone"]
+)
 def test_a_crash_inside_compaction_loses_and_doubles_nothing(
     point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,11 +153,11 @@ class Project(LabelPart):
         self._disk.wait()
         self._disk.close()
         self._hashing.close()
-        try:
+        # ExitStack closes all of them even when one of them fails.
+        with ExitStack() as closing:
+            closing.callback(self._lock.release)
             for store in self._stores.values():
-                store.close()
-        finally:
-            self._lock.release()
+                closing.callback(store.close)
 
     def discard(self) -> None:
         """Close and delete an untitled project. Raises UserError for any other."""
