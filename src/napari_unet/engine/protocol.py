@@ -1,8 +1,8 @@
 """Messages between the GUI and the engine: one JSON object a line, arrays by reference.
 
-Free of torch. Commands go from client to server, events come back. Arrays never travel through the
-pipe: an :class:`ArrayRef` names a file that the GUI allocated (``.npy``, memory-mapped) or one of the
-user's own files that the engine may read.
+Free of torch. Commands go from client to server, events come back. Arrays never travel through
+the pipe: an :class:`ArrayRef` names a file that the GUI allocated (``.npy``, memory-mapped) or one
+of the user's own files that the engine may read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ Index = tuple[int, ...]
 
 
 class Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A loss may be NaN or infinite, which must not arrive as null.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class ArrayRef(Message):
@@ -142,8 +143,8 @@ class Unwatch(Message):
 class Predict(Message):
     """Predict planes of an open image into arrays that the GUI allocated.
 
-    ``outputs`` maps 'probability' (float32, leading + class + spatial), 'classes' (uint8), 'objects'
-    (int32), 'uncertainty' (float32), the last three leading + spatial, to where to write.
+    ``outputs`` maps 'probability' (float32, leading + class + spatial), 'classes' (uint8),
+    'objects' (int32), 'uncertainty' (float32), the last three leading + spatial, to where to write.
     ``indices``: which planes (None = all). Every tile is reported by a ``TileDone``.
     """
 
