@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ def multiply_adds(network: nn.Module, x: Tensor) -> int:
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        weight = module.weight
+        weight = cast(Tensor, module.weight)
         if isinstance(module, nn.Linear):
             total += output.numel() * weight.shape[1]
         elif isinstance(module, (nn.ConvTranspose2d, nn.ConvTranspose3d)):
