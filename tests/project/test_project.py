@@ -254,3 +254,12 @@ def test_what_has_a_name_is_not_discarded(project: Project) -> None:
     with pytest.raises(UserError, match="not deleted"):
         discard(project.folder)
     assert project.folder.exists()
+
+
+def test_files_without_a_record_are_not_taken_for_labels(project: Project) -> None:
+    image = project.add_image("a", array=np.zeros((9, 9), np.uint8), axes="yx")
+    labels = project.add_labels(image.id, "scribbles", array=np.ones((9, 9), np.uint8))
+    with pytest.raises(UserError, match="already has labels"):
+        project.add_labels(image.id, "scribbles", shape=(9, 9), id=labels.id)
+    (project.folder / "labels" / labels.id).rename(project.folder / "labels" / "labels-2")
+    assert not project.labels(project.add_labels(image.id, "scribbles", shape=(9, 9)).id).any()

@@ -73,7 +73,8 @@ class ImagePart(ProjectBase, ABC):
             "view": dict(view or {}),
         }
         record = checked(ImageRecord, values)
-        self._document.change(images=(*self._document.state.images, record))
+        with self._document.lock:  # the hashing thread changes records too
+            self._document.change(images=(*self._document.state.images, record))
         if file:
             self._hash(record)
         elif copied:
@@ -101,7 +102,9 @@ class ImagePart(ProjectBase, ABC):
         for labels in self._document.state.labels:
             if labels.image == id:
                 self.remove_labels(labels.id)
-        self._document.change(images=tuple(r for r in self._document.state.images if r.id != id))
+        with self._document.lock:
+            others = tuple(r for r in self._document.state.images if r.id != id)
+            self._document.change(images=others)
         self._copy_of(id).unlink(missing_ok=True)
 
     def locate_image(self, id: str, path: str | Path) -> ImageRecord:

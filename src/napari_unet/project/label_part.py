@@ -69,6 +69,10 @@ class LabelPart(ImagePart):
             "view": dict(view or {}),
         }
         record = checked(LabelsRecord, values)
+        if record.id in self.labels_records:
+            raise UserError(f"The project {self.folder} already has labels {record.id}.")
+        # Files without a record are what a crash or a failed removal left.
+        shutil.rmtree(self._folder_of(record.id), ignore_errors=True)
         check_memory(record.shape, np.dtype(record.dtype), record.name)
         store = self._open_store(record)
         if array is not None:
