@@ -73,7 +73,7 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("room", [0, 10, 300])
-def test_full_disk_keeps_the_previous_document_curves_model_and_snapshot(
+def test_full_disk_keeps_the_previous_document_curves_and_snapshot(
     room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = Project.create(tmp_path / "work")
@@ -81,15 +81,11 @@ def test_full_disk_keeps_the_previous_document_curves_model_and_snapshot(
     noise = np.random.default_rng(0).integers(0, 99, (60, 60), dtype=np.int32)
     labels = project.add_labels(image.id, "objects", array=noise)
     project.save_curves([1])
-    new_model = tmp_path / "new.unet"
-    new_model.write_bytes(b"x" * 400)
-    project.model_path.write_bytes(b"old")
     before = {p: p.read_bytes() for p in project.folder.rglob("*") if p.is_file()}
     with monkeypatch.context() as patch:
         for attempt in (
             lambda: project.update_settings(text="x" * 300),
             lambda: project.save_curves([2] * 300),
-            lambda: project.set_model(new_model),
             lambda: project.replace_labels(labels.id, noise + 1),
         ):
             patch.setattr(files, "open", FullDisk(room), raising=False)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from napari_unet.errors import UserError
-from napari_unet.project.project import ClassRecord, Project, discard, unfinished
+from napari_unet.model.container import write_zip
+from napari_unet.project.project import ClassDescription, Project, discard, unfinished
 
 CLASSES = (
-    ClassRecord(name="background", color="#0000ff"),
-    ClassRecord(name="cell", color="#ff0000"),
+    ClassDescription(name="background", color="#0000ff"),
+    ClassDescription(name="cell", color="#ff0000"),
 )
 
 
@@ -46,7 +47,7 @@ def test_images_labels_classes_settings_curves_and_model_come_back(
     project.update_settings(network="lunet", preset="live")
     project.update_settings(preset="paper2015")
     project.save_curves({"loss": [[1, 0.7], [2, 0.5]], "iou": [None]})
-    (tmp_path / "trained.unet").write_bytes(b"weights")
+    write_zip(tmp_path / "trained.unet", {"model.json": b"{}", "weights.safetensors": b"weights"})
     project.set_model(tmp_path / "trained.unet")
 
     again = reopened(project)
@@ -67,7 +68,7 @@ def test_images_labels_classes_settings_curves_and_model_come_back(
     assert again.labels_records[labels.id].name == "my strokes"
     assert again.settings == {"network": "lunet", "preset": "paper2015"}
     assert again.curves() == {"loss": [[1, 0.7], [2, 0.5]], "iou": [None]}
-    assert again.model_path.read_bytes() == b"weights"
+    assert again.model_path.read_bytes() == (tmp_path / "trained.unet").read_bytes()
     assert again.take_notes() == []
     again.close()
 

@@ -1,4 +1,4 @@
-"""Copies of a whole project and of single files: complete, or not there at all."""
+"""Copies of a whole project: complete, or not there at all."""
 
 from __future__ import annotations
 
@@ -10,20 +10,9 @@ from pathlib import Path
 from napari_unet.errors import UserError
 from napari_unet.project import images
 from napari_unet.project.document import Document, replaced
-from napari_unet.project.files import TEMPORARY, atomic, disk_error, sync_folder
+from napari_unet.project.files import TEMPORARY, disk_error, sync_folder
 from napari_unet.project.schema import ImageRecord, ProjectFile
 from napari_unet.project.untitled import DOCUMENT
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file in place of ``target``, atomically. Raises UserError."""
-    try:
-        with source.open("rb") as original, atomic(target) as copy:
-            shutil.copyfileobj(original, copy, 2**20)
-    except FileNotFoundError as error:
-        raise UserError(f"{source} does not exist.") from error
-    except OSError as error:
-        raise disk_error(error, str(target)) from error
 
 
 def copy_project(source: Path, target: Path, state: ProjectFile) -> None:

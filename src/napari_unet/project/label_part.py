@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.errors import UserError
+from napari_unet.model.header import ClassDescription
 from napari_unet.project import strokes
 from napari_unet.project.document import Document, checked, replaced
 from napari_unet.project.files import inside
 from napari_unet.project.image_part import ImagePart
 from napari_unet.project.lock import FolderLock
-from napari_unet.project.schema import LABEL_DTYPES, ClassRecord, LabelsKind, LabelsRecord, next_id
+from napari_unet.project.schema import LABEL_DTYPES, LabelsKind, LabelsRecord, next_id
 from napari_unet.project.snapshot import LabelArray, check_memory
 from napari_unet.project.store import COMPACT_BYTES, LabelStore
 
@@ -43,7 +44,7 @@ class LabelPart(ImagePart):
         dtype: npt.DTypeLike = np.uint8,
         array: LabelArray | None = None,
         name: str = "",
-        classes: Iterable[ClassRecord] = (),
+        classes: Iterable[ClassDescription] = (),
         complete: bool = False,
         view: Mapping[str, Any] | None = None,
         id: str | None = None,

@@ -39,12 +39,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from napari_unet.errors import UserError
-from napari_unet.project.copying import copy_file, copy_project
+from napari_unet.model.container import read_entries, write_zip
+from napari_unet.model.file import LIMITS
+from napari_unet.model.header import ClassDescription
+from napari_unet.project.copying import copy_project
 from napari_unet.project.document import Document
 from napari_unet.project.files import disk_error, read_json, remove_leftovers, write_json
 from napari_unet.project.label_part import LabelPart
 from napari_unet.project.lock import FolderLock
-from napari_unet.project.schema import ClassRecord, ImageRecord, LabelsRecord
+from napari_unet.project.schema import ImageRecord, LabelsRecord
 from napari_unet.project.untitled import (
     CURVES,
     DOCUMENT,
@@ -53,7 +56,7 @@ from napari_unet.project.untitled import (
     unfinished,
 )
 
-__all__ = ["ClassRecord", "ImageRecord", "LabelsRecord", "Project", "discard", "unfinished"]
+__all__ = ["ClassDescription", "ImageRecord", "LabelsRecord", "Project", "discard", "unfinished"]
 
 
 class Project(LabelPart):
@@ -114,8 +117,8 @@ class Project(LabelPart):
     # ---------------------------------------------------------------- model and curves
 
     def set_model(self, path: str | Path) -> None:
-        """Copy a model file into the project, in place of the one there. Raises UserError."""
-        copy_file(Path(path), self.model_path)
+        """Copy a model (file or folder) into the project, in place of its own. Raises UserError."""
+        write_zip(self.model_path, read_entries(Path(path), LIMITS, LIMITS))
 
     def save_curves(self, curves: Any) -> None:
         """Keep the curves of training (any JSON value) as ``curves.json``. Raises UserError."""

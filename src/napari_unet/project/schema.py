@@ -15,10 +15,12 @@ from pydantic import (
     model_validator,
 )
 
+from napari_unet.model.header import ClassDescription
+
 SCHEMA_VERSION = 1
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-"""Name of an image or of labels inside the project; safe as a file name on every system."""
+"""Name of an image or of labels; lower case, so that two never mean one file anywhere."""
 
 LabelsKind = Literal["scribbles", "classes", "objects", "regions"]
 """The label kinds, and ``regions``: non-zero = fully annotated."""
@@ -28,13 +30,6 @@ LABEL_DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32",
 
 class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-class ClassRecord(Record):
-    """A named class and its colour (``#rrggbb``)."""
-
-    name: str
-    color: str
 
 
 class FileReference(Record):
@@ -81,7 +76,7 @@ class LabelsRecord(Record):
     image: Id
     name: str
     kind: LabelsKind
-    classes: tuple[ClassRecord, ...] = ()
+    classes: tuple[ClassDescription, ...] = ()
     complete: bool = False
     """Every pixel counts as annotated, 0 too."""
     shape: tuple[Annotated[int, Field(ge=1)], ...]
