@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from napari_unet.errors import UserError
 from napari_unet.project import images
 from napari_unet.project.document import Document, replaced
-from napari_unet.project.files import TEMPORARY, disk_error, sync_folder
+from napari_unet.project.files import TEMPORARY, disk_error, sync_folder, unfinished_name
 from napari_unet.project.schema import ImageRecord, ProjectFile
 from napari_unet.project.untitled import DOCUMENT
 
@@ -26,8 +25,9 @@ def copy_project(source: Path, target: Path, state: ProjectFile) -> None:
         raise UserError(f"{target} lies inside the project itself: choose another folder.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        growing = Path(tempfile.mkdtemp(prefix=target.name + TEMPORARY, dir=target.parent))
+        growing = unfinished_name(target)
         try:
+            growing.mkdir()
             _fill(growing, source, target, state)
             if target.exists():
                 target.rmdir()
@@ -49,7 +49,6 @@ def _fill(growing: Path, source: Path, target: Path, state: ProjectFile) -> None
             _copy_synced(path, copy)
     moved = tuple(_seen_from(target, record) for record in state.images)
     Document(growing / DOCUMENT, replaced(state, {"images": moved})).write()
-    growing.chmod(0o777 & ~_umask())  # mkdtemp made it private
 
 
 def _copy_synced(source: Path, target: Path) -> None:
@@ -65,9 +64,3 @@ def _seen_from(folder: Path, record: ImageRecord) -> ImageRecord:
         return record
     found = images.refer(Path(record.file.path), folder)
     return replaced(record, {"file": replaced(record.file, {"relative": found.relative})})
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

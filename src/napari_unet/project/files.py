@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,16 +38,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def unfinished_name(path: Path) -> Path:
+    """A name beside ``path`` under which it can grow."""
+    return path.with_name(f"{path.name}{TEMPORARY}{secrets.token_hex(4)}")
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of ``path`` when the block ends without an error.
 
     Whatever happens before that (full disk, exception, killed process) leaves ``path`` as it was.
     """
-    descriptor, name = tempfile.mkstemp(prefix=path.name + TEMPORARY, dir=path.parent)
-    temporary = Path(name)
+    temporary = unfinished_name(path)
     try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor, not a path)
+        with open(temporary, "xb") as file:  # noqa: PTH123  (the tests put a full disk here)
             yield file
             file.flush()
             os.fsync(file.fileno())
