@@ -1,0 +1,84 @@
+"""Weights that make the network learn the narrow gaps between objects, and rare classes.
+
+Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation",
+MICCAI 2015, eq. 2: w(x) = wc(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2)).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.annotations.objects import renumber
+from napari_unet.errors import UserError
+
+#: Weights below this are left out, which bounds how far an object has to be looked at.
+NEGLIGIBLE = 1e-5
+
+#: A rare class weighs at most this many times as much as the most frequent one: a few stray pixels
+#: of a class must not drown all others.
+MAX_RATIO = 20.0
+
+
+def boundary_weights(
+    objects: npt.NDArray[Any], w0: float = 10.0, sigma: float = 5.0
+) -> npt.NDArray[np.float32]:
+    """Second term of eq. 2: ``w0 * exp(-(d1 + d2)^2 / (2 sigma^2))`` on background, 0 on objects.
+
+    ``objects``: ids of shape (y, x) or (z, y, x), 0 = background. d1 and d2 are the Euclidean
+    distances, in pixels, to the nearest pixel of the nearest and of the second nearest object;
+    ``sigma`` is in pixels too. With fewer than two objects the weights are 0. The result differs
+    from the definition by at most 1e-4, since weights under ``NEGLIGIBLE`` may be left out.
+
+    Raises UserError unless sigma > 0 and w0 >= 0.
+    """
+    if not (np.isfinite(sigma) and sigma > 0):
+        raise UserError(f"sigma of the boundary weights is {sigma:g}; give a number above 0.")
+    if not (np.isfinite(w0) and w0 >= 0):
+        raise UserError(f"w0 of the boundary weights is {w0:g}; give 0 or a number above it.")
+    ids = renumber(objects)
+    nearest = np.full(ids.shape, np.inf, np.float32)
+    second = nearest.copy()
+    if w0 <= NEGLIGIBLE:
+        return np.zeros(ids.shape, np.float32)
+    # Where d1 + d2 is larger than this, the weight is negligible; so an object matters only in its
+    # bounding box grown by it, and one small distance transform an object is enough.
+    reach = int(np.ceil(sigma * np.sqrt(2 * np.log(w0 / NEGLIGIBLE))))
+    for number, box in enumerate(ndimage.find_objects(ids), start=1):
+        window = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
+        distance = ndimage.distance_transform_edt(ids[window] != number).astype(np.float32)
+        first, then = nearest[window], second[window]
+        np.minimum(then, np.maximum(first, distance), out=then)
+        np.minimum(first, distance, out=first)
+    nearest += second
+    nearest[ids != 0] = np.inf
+    weights = np.float32(w0) * np.exp(-((nearest / np.float32(sigma)) ** 2) / 2)
+    return weights.astype(np.float32, copy=False)
+
+
+def class_balance(
+    classes: npt.NDArray[Any], n_classes: int, strength: float = 1.0
+) -> tuple[float, ...]:
+    """Weight of each class, wc of eq. 2: ``frequency ** -strength``, absent classes 0.
+
+    ``classes``: class indices of any shape, 255 = not labelled. Frequencies are counted over the
+    labelled pixels. ``strength`` 1 gives every class the same say, 0.5 the square root of that, 0
+    no balance. No weight is more than ``MAX_RATIO`` times the smallest one, and the mean weight
+    over the labelled pixels is 1.
+    """
+    array = np.asarray(classes)
+    labelled = array[array != UNLABELLED].astype(np.int64)
+    counts = np.bincount(labelled, minlength=n_classes).astype(float)
+    present = counts > 0
+    if not present.any():
+        return (0.0,) * n_classes
+    frequency = counts / counts.sum()
+    weights = np.zeros(len(counts))
+    weights[present] = frequency[present] ** -strength
+    weights = np.minimum(weights, MAX_RATIO * weights[present].min())
+    weights /= (frequency * weights).sum()
+    return tuple(weights.tolist())
