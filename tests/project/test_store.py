@@ -140,7 +140,7 @@ def test_a_crash_inside_compaction_loses_and_doubles_nothing(
 def test_strokes_made_while_compacting_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = opened(tmp_path)
+    store = opened(tmp_path / "labels")
     paint(store, 0, 1)
     writing, painted = threading.Event(), threading.Event()
     real = store_module.write_snapshot
@@ -155,12 +155,20 @@ def test_strokes_made_while_compacting_are_kept(
     thread.start()
     assert writing.wait(10)
     paint(store, 1, 2)  # does not wait for the snapshot
+    shutil.copytree(tmp_path / "labels", tmp_path / "crashed")
     painted.set()
     thread.join()
     store.close()
-    again = opened(tmp_path)
+    again = opened(tmp_path / "labels")
     np.testing.assert_array_equal(again.read().reshape(-1)[:2], [1, 2])
     again.close()
+
+    crashed = opened(tmp_path / "crashed")
+    paint(crashed, 1, 3)  # goes behind the strokes of the newer of the two journals
+    crashed.close()
+    crashed = opened(tmp_path / "crashed")
+    np.testing.assert_array_equal(crashed.read().reshape(-1)[:2], [1, 3])
+    crashed.close()
 
 
 def test_full_disk_while_compacting_keeps_everything(
@@ -218,6 +226,35 @@ def test_replacing_may_change_shape_and_dtype_and_outlives_a_crash(tmp_path: Pat
     np.testing.assert_array_equal(again.read(), array)
     assert (again.shape, again.dtype) == ((2, 5), np.int32)
     again.close()
+
+
+def test_old_files_that_cannot_be_deleted_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path)
+    paint(store, 0, 1)
+    monkeypatch.setattr(LabelStore, "_remove_older_than", lambda *_: None)
+    store.replace(np.full(SHAPE, 5, np.uint8))
+    store.close()
+    again = opened(tmp_path)
+    assert len(list(tmp_path.glob("journal-*"))) == 2
+    assert (again.read() == 5).all()
+    again.close()
+
+
+def test_damage_is_told_once(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    paint(store, 0, 1)
+    store._begin_journal()
+    paint(store, 1, 2)
+    store.close()
+    journal = tmp_path / "journal-000000"
+    journal.write_bytes(journal.read_bytes()[:-1] + b"x")
+    for notes in (1, 0):
+        again = opened(tmp_path)
+        np.testing.assert_array_equal(again.read().reshape(-1)[:2], [0, 2])
+        assert len(again.take_notes()) == notes
+        again.close()
 
 
 def test_a_record_that_does_not_fit_is_left_out_and_told(tmp_path: Path) -> None:
