@@ -133,6 +133,13 @@ class Predictor:
 
         return _assemble(whole, self.tiles(read, shape, tile, whole, rotations))
 
+    def region(self, read: Read, shape: Sizes, box: Box) -> Array:
+        """Probability (class, *box) of a part of an image of ``shape`` that is read piece by piece.
+
+        Raises the errors of ``tiles``.
+        """
+        return _assemble(box, self.tiles(read, shape, box=box))
+
     def _tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
         sides = [b - a for a, b in tile.output]
         if self._largest is None or max(sides) <= self._largest:

@@ -1,0 +1,65 @@
+"""Averaged weights: the model that is good at every moment of a training that has no end.
+
+The average is exponential with a ramped decay (Polyak averaging; ramp as in Tarvainen and Valpola
+2017). Batch statistics lag behind averaged weights, so they are estimated anew from the latest
+batches, as in stochastic weight averaging (Izmailov et al. 2018).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from napari_unet.prediction.device import autocast
+
+RECENT = 8
+"""Batches that the statistics are estimated from."""
+
+
+class AveragedNetwork:
+    """A copy of ``network`` that holds the averaged weights."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval()
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+        self.recent: list[Tensor] = []
+        self._norms = [m for m in self.network.modules() if isinstance(m, _BatchNorm)]
+        self._current = False
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, images: Tensor) -> None:
+        """Take in the weights after a step on ``images`` (B, C, *input)."""
+        self.updates += 1
+        decay = min(self.decay, self.updates / (10 + self.updates))
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
+        if self._norms:
+            self.recent = [*self.recent, images][-RECENT:]
+        self._current = False
+
+    def forget(self) -> None:
+        """The weights were replaced from outside: estimate the statistics anew."""
+        self._current = False
+
+    @torch.no_grad()
+    def ready(self, device: torch.device, precision: str) -> nn.Module:
+        """The averaged network in evaluation mode, with its batch statistics up to date."""
+        if not self._current and self._norms and self.recent:
+            momenta = [norm.momentum for norm in self._norms]
+            for norm in self._norms:
+                norm.reset_running_stats()
+                norm.momentum = None  # a plain mean over the batches
+                norm.train()
+            with autocast(device, precision):
+                for images in self.recent:
+                    self.network(images)
+            for norm, momentum in zip(self._norms, momenta, strict=True):
+                norm.momentum = momentum
+                norm.eval()
+        self._current = True
+        return self.network

@@ -1,0 +1,268 @@
+"""What is learnt from: labelled planes, kept small in memory and current while the user paints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.annotations.boundary_weights import boundary_weights
+from napari_unet.annotations.checks import check_labels
+from napari_unet.annotations.kinds import UNLABELLED, LabelKind
+from napari_unet.annotations.targets import make_target
+from napari_unet.errors import UserError
+from napari_unet.images.image import Box, Image, Index
+from napari_unet.images.normalise import Normalisation
+from napari_unet.images.tiling import read_mirrored
+
+Key = tuple[str, Index]
+"""A plane: name of its image and leading position."""
+
+CANDIDATES = 4096
+KEPT_IN_MEMORY = 64 * 2**20
+"""Planes of up to this many bytes are read once; larger ones piece by piece, every time."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """An image with its labels (an Image without c, same leading and spatial axes).
+
+    ``complete``: 0 in ``labels`` is background everywhere; else only where ``regions`` is not 0.
+    """
+
+    image: Image
+    labels: Image
+    kind: LabelKind
+    complete: bool = False
+    regions: Image | None = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Part of a plane that is never trained on; ``scored`` is False for a guard plane."""
+
+    box: Box
+    scored: bool = True
+
+
+@dataclass(eq=False)
+class TrainingPlane:
+    """One plane. ``classes`` and ``boundary`` cover only ``window``, the box that holds labels."""
+
+    image: Image
+    index: Index
+    normalisation: Normalisation
+    window: Box
+    truth: npt.NDArray[np.uint8] = field(repr=False)
+    """Class map, UNLABELLED where nothing is known."""
+    boundary: npt.NDArray[np.float16] | None = field(repr=False)
+    object_sizes: npt.NDArray[np.int64] = field(repr=False)
+    held_out: HeldOut | None = None
+    classes: npt.NDArray[np.uint8] = field(init=False, repr=False)
+    """``truth`` without what is held out: what is trained on."""
+    candidates: dict[int, npt.NDArray[np.int64]] = field(init=False, repr=False)
+    _pixels: npt.NDArray[Any] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.hold_out(self.held_out)
+        pixels = int(np.prod(self.image.spatial_shape)) * self.image.channels
+        if pixels * np.dtype(self.image.data.dtype).itemsize <= KEPT_IN_MEMORY:
+            self._pixels = self.image.read(self.index)
+
+    @property
+    def key(self) -> Key:
+        return self.image.name, self.index
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.image.spatial_shape
+
+    def hold_out(self, held_out: HeldOut | None, guard: int = 0) -> None:
+        """Take a box and a band of ``guard`` pixels around it out of what is trained on."""
+        self.held_out = held_out
+        self.classes = self.truth
+        if held_out is not None:
+            self.classes = self.truth.copy()
+            inside = tuple(
+                slice(max(0, a - guard - start), max(0, b + guard - start))
+                for (a, b), (start, _) in zip(held_out.box, self.window, strict=True)
+            )
+            self.classes[inside] = UNLABELLED
+        self.candidates = _candidates(self.classes)
+
+    def read_inside(self, box: Box) -> npt.NDArray[np.float32]:
+        """Normalised pixels (C, *box) of a box inside the plane."""
+        if self._pixels is not None:
+            pixels = self._pixels[(slice(None), *(slice(a, b) for a, b in box))]
+        else:
+            pixels = self.image.read(self.index, box)
+        return self.normalisation.apply(pixels)
+
+    def read_pixels(self, box: Box) -> npt.NDArray[np.float32]:
+        """The same, mirrored where ``box`` reaches outside the plane."""
+        return read_mirrored(self.read_inside, box, self.shape)
+
+    def read_labels(self, box: Box) -> npt.NDArray[np.float32]:
+        """Class (UNLABELLED outside the window) and boundary weight: (2, *box)."""
+        labels = np.empty((2, *(b - a for a, b in box)), np.float32)
+        labels[0], labels[1] = UNLABELLED, 0
+        to, of = [], []
+        for (a, b), (start, stop) in zip(box, self.window, strict=True):
+            low, high = max(a, start), max(min(b, stop), max(a, start))
+            to.append(slice(low - a, high - a))
+            of.append(slice(low - start, high - start))
+        labels[(0, *to)] = self.classes[tuple(of)]
+        if self.boundary is not None:
+            labels[(1, *to)] = self.boundary[tuple(of)]
+        return labels
+
+
+def _candidates(classes: npt.NDArray[np.uint8]) -> dict[int, npt.NDArray[np.int64]]:
+    """Flat positions of labelled pixels by class, evenly thinned out where there are many."""
+    flat = classes.ravel()
+    found: dict[int, npt.NDArray[np.int64]] = {}
+    for value in np.flatnonzero(np.bincount(flat, minlength=256)[:UNLABELLED]):
+        places = np.flatnonzero(flat == value)
+        if len(places) > CANDIDATES:
+            chosen = np.random.default_rng(int(value)).choice(len(places), CANDIDATES, False)
+            places = places[np.sort(chosen)]
+        found[int(value)] = places
+    return found
+
+
+class TrainingData:
+    """All labelled planes of some images.
+
+    ``notes`` collects what the user should know about the labels (a 0/255 mask, ...).
+
+    Raises
+    ------
+    UserError
+        Labels that cannot be used as what they are said to be.
+    """
+
+    def __init__(self, normalisation: Normalisation, w0: float = 10.0, sigma: float = 5.0) -> None:
+        self.normalisation = normalisation
+        self.w0, self.sigma = w0, sigma
+        self.planes: dict[Key, TrainingPlane] = {}
+        self.notes: list[str] = []
+        self._images: dict[str, LabelledImage] = {}
+
+    def add(self, labelled: LabelledImage) -> None:
+        """Add an image or replace it with its new labels."""
+        self.remove(labelled.image.name)
+        self._images[labelled.image.name] = labelled
+        for index in labelled.image.indices():
+            self.refresh(labelled.image.name, index)
+
+    def remove(self, name: str) -> None:
+        """Forget an image."""
+        self._images.pop(name, None)
+        for key in [k for k in self.planes if k[0] == name]:
+            del self.planes[key]
+
+    def refresh(self, name: str, index: Index) -> TrainingPlane | None:
+        """Read the labels of one plane anew; None when it has none (any more)."""
+        labelled = self._images[name]
+        image, kind = labelled.image, labelled.kind
+        labels = labelled.labels.read(index)[0]
+        regions = labelled.regions.read(index)[0] if labelled.regions is not None else None
+        nothing = not labels.any() and (regions is None or not regions.any())
+        if nothing and not labelled.complete:
+            self.planes.pop((name, index), None)
+            return None
+        if not nothing:
+            labels, findings = check_labels(labels, kind, image.spatial_shape)
+            for finding in findings:
+                if finding.level == "error":
+                    raise UserError(f"{name}: {finding.message}")
+                note = f"{name}: {finding.message}"
+                if finding.code != "missing-class" and note not in self.notes:
+                    self.notes.append(note)
+        target = make_target(labels, kind, complete=labelled.complete, regions=regions)
+        window = _bounding_box(target.classes != UNLABELLED)
+        inside = tuple(slice(a, b) for a, b in window)
+        boundary, sizes = None, np.zeros(0, np.int64)
+        if target.objects is not None:
+            sizes = np.bincount(target.objects.ravel())[1:]
+            if self.w0 > 0:
+                weights = boundary_weights(target.objects, self.w0, self.sigma)
+                boundary = weights[inside].astype(np.float16)
+        old = self.planes.get((name, index))
+        plane = TrainingPlane(
+            image,
+            index,
+            old.normalisation if old else self.normalisation.for_image(image, index),
+            window,
+            np.ascontiguousarray(target.classes[inside]),
+            boundary,
+            sizes[sizes > 0],
+        )
+        self.planes[plane.key] = plane
+        return plane
+
+    def image(self, name: str) -> Image:
+        """An image by its name."""
+        return self._images[name].image
+
+    def classes(self) -> int:
+        """1 + the greatest class index that is labelled anywhere, at least 2."""
+        greatest = [max(_present(p.truth), default=0) for p in self.planes.values()]
+        return max([1, *greatest]) + 1
+
+    def check(self) -> None:
+        """Whether there is something to tell apart.
+
+        Raises
+        ------
+        UserError
+            Nothing is labelled, or only one class is.
+        """
+        if not self.planes:
+            raise UserError("Nothing is labelled yet: paint some of each class, then train.")
+        present = set().union(*(_present(p.truth) for p in self.planes.values()))
+        if len(present) < 2:
+            only = "background" if present == {0} else f"class {min(present)}"
+            advice = (
+                "paint some of another class too"
+                if present == {0}
+                else "paint some background too, or mark a region as fully annotated"
+            )
+            raise UserError(f"Only {only} is labelled: {advice}.")
+
+    def balance(self, classes: int, strength: float) -> npt.NDArray[np.float32]:
+        """Weight of each class, 256 entries by value of the class map; UNLABELLED weighs 0.
+
+        Inverse frequency to the power ``strength`` over all that is trained on (w_c of the paper at
+        strength 1), no more than 20 times the lightest class, mean 1 over the labelled pixels.
+        """
+        counts = np.zeros(classes)
+        for plane in self.planes.values():
+            counts += np.bincount(plane.classes.ravel(), minlength=256)[:classes]
+        weights = np.zeros(256, np.float32)
+        present = counts > 0
+        if present.any():
+            raw = (counts[present].sum() / counts[present]) ** strength
+            raw = np.minimum(raw, 20 * raw.min())
+            weights[:classes][present] = raw * counts[present].sum() / (raw * counts[present]).sum()
+        return weights
+
+    def median_object_size(self) -> float:
+        """Median number of pixels of the labelled objects; 0 without objects."""
+        sizes = [p.object_sizes for p in self.planes.values()]
+        pooled = np.concatenate(sizes) if sizes else np.zeros(0)
+        return float(np.median(pooled)) if len(pooled) else 0.0
+
+
+def _present(classes: npt.NDArray[np.uint8]) -> set[int]:
+    return set(np.flatnonzero(np.bincount(classes.ravel(), minlength=256)[:UNLABELLED]).tolist())
+
+
+def _bounding_box(mask: npt.NDArray[np.bool_]) -> Box:
+    box = []
+    for axis in range(mask.ndim):
+        hit = np.flatnonzero(mask.any(tuple(a for a in range(mask.ndim) if a != axis)))
+        box.append((int(hit[0]), int(hit[-1]) + 1))
+    return tuple(box)

@@ -1,0 +1,126 @@
+"""Elastic deformation and its companions, for a whole batch on the training device.
+
+Ronneberger et al. 2015, section 3.1: random displacement vectors on a coarse 3 by 3 grid, Gaussian
+with a standard deviation of 10 pixels, per-pixel displacements by bicubic interpolation. Rotation,
+mirroring, zoom and shift are folded into the same sampling grid, so that each pixel is
+interpolated once. Bicubic is torch's (Keys, a = -0.75, border clamped).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_unet.training.presets import Preset
+
+
+def displacement(
+    batch: int, size: tuple[int, ...], points: int, sd: float, generator: torch.Generator
+) -> Tensor:
+    """Smooth random displacements (B, dims, *size) in pixels, axes in array order.
+
+    In 3D, where torch has no tricubic interpolation, the grid is interpolated trilinearly after one
+    bicubic pass over (y, x).
+    """
+    dims = len(size)
+    grid = torch.randn(batch, dims, *([points] * dims), generator=generator) * sd
+    if dims == 2:
+        return F.interpolate(grid, size=size, mode="bicubic", align_corners=True)
+    planes = grid.flatten(1, 2)
+    planes = F.interpolate(planes, size=size[1:], mode="bicubic", align_corners=True)
+    return F.interpolate(
+        planes.unflatten(1, (dims, points)), size=size, mode="trilinear", align_corners=True
+    )
+
+
+def linear_maps(batch: int, dims: int, preset: Preset, generator: torch.Generator) -> Tensor:
+    """Random rotation (in y, x), mirroring and zoom: matrices (B, dims, dims), array order."""
+
+    def uniform(low: float, high: float) -> Tensor:
+        return torch.rand(batch, generator=generator) * (high - low) + low
+
+    # Drawn in any case, so that one setting does not change what the others draw.
+    angle, zoom, mirror = uniform(0, 2 * math.pi), uniform(-1, 1), uniform(0, 1)
+    angle = angle if preset.rotation else torch.zeros(batch)
+    flip = torch.where((mirror < 0.5) & torch.tensor(preset.mirror), -1.0, 1.0)
+    scale = torch.exp(zoom * preset.scale)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    maps = torch.eye(dims).repeat(batch, 1, 1)
+    maps[:, -2:, -2:] = torch.stack(
+        [torch.stack([cos, -sin * flip], -1), torch.stack([sin, cos * flip], -1)], 1
+    )
+    maps[:, -2:, -2:] *= scale[:, None, None]
+    return maps
+
+
+def sampling_grid(
+    size: tuple[int, ...], batch: int, preset: Preset, generator: torch.Generator
+) -> Tensor:
+    """Where each output pixel comes from, relative to the tile's centre: (B, *size, dims), pixels.
+
+    Everything at strength zero gives the plain grid, exactly.
+    """
+    dims = len(size)
+    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]
+    plain = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+    grid = plain.expand(batch, *plain.shape)
+    moved = displacement(batch, size, preset.elastic_points, preset.elastic_sd, generator)
+    if preset.elastic_sd > 0:
+        grid = grid + moved.movedim(1, -1)
+    maps = linear_maps(batch, dims, preset, generator)
+    if not torch.equal(maps, torch.eye(dims).expand_as(maps)):
+        shape = grid.shape
+        grid = torch.bmm(grid.reshape(batch, -1, dims), maps.transpose(1, 2)).reshape(shape)
+    return grid
+
+
+def reach(size: tuple[int, ...], preset: Preset) -> tuple[int, ...]:
+    """How far from the tile's centre pixels may be fetched, by axis: half a window's side.
+
+    Displacements beyond three standard deviations are clamped to the window's edge.
+    """
+    slack = math.ceil(3 * preset.elastic_sd * 1.2) + 2
+    half = [n / 2 + slack for n in size]
+    if preset.rotation:
+        half[-2] = half[-1] = math.hypot(half[-2], half[-1])
+    half[-2:] = [h * math.exp(preset.scale) for h in half[-2:]]
+    return tuple(math.ceil(h) for h in half)
+
+
+def sample(windows: Tensor, grid: Tensor, mode: str) -> Tensor:
+    """Values of ``windows`` (B, C, *window) at ``grid`` (B, *size, dims), centred pixels.
+
+    ``mode`` is "bilinear" for images (trilinear in 3D) and "nearest" for everything whose values
+    are names: no id is ever invented.
+    """
+    sizes = torch.tensor(windows.shape[2:], dtype=grid.dtype, device=grid.device)
+    # grid_sample wants x first, and -1..1 from the first to the last pixel's centre.
+    unit = (grid / ((sizes - 1) / 2)).flip(-1)
+    return F.grid_sample(
+        windows, unit.to(windows.dtype), mode=mode, padding_mode="border", align_corners=True
+    )
+
+
+def vary_greys(images: Tensor, preset: Preset, generator: torch.Generator) -> Tensor:
+    """Contrast, brightness, gamma and noise of normalised images (B, C, *size) in about -1..1."""
+    shape = (len(images), images.shape[1], *([1] * (images.dim() - 2)))
+
+    def uniform(low: float, high: float) -> Tensor:
+        draw = torch.rand(shape, generator=generator) * (high - low) + low
+        return draw.to(images.device)
+
+    contrast, brightness = uniform(-1, 1), uniform(-1, 1)
+    exponent, strength = uniform(-1, 1), uniform(0, 1)
+    images = images * (1 + preset.contrast * contrast) + preset.brightness * brightness
+    if preset.gamma > 0:
+        unit = ((images + 1) / 2).clamp(1e-4, 1.5)
+        images = torch.where(
+            images > -1, unit ** torch.exp(preset.gamma * exponent) * 2 - 1, images
+        )
+    if preset.noise > 0:
+        noise = torch.randn(images.shape, generator=generator).to(images.device)
+        images = images + preset.noise * strength * noise
+    return images

@@ -1,0 +1,110 @@
+"""Recipes: every number of a training, checked, saved with the model. Free of torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_unet.errors import UserError
+
+
+class Preset(BaseModel):
+    """One recipe. Lengths are in pixels of the image, angles free (0..360 degrees)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "live"
+    network: str = "unet"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(3e-3, gt=0, le=1)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(1e-2, ge=0, lt=1)
+    warm_up: int = Field(10, ge=0, description="steps over which the rate rises")
+    hold: float = Field(0.3, ge=0, le=1, description="part of a limited run before the rate falls")
+    batch: int = Field(4, ge=1, le=256)
+    tile: int = Field(
+        192, ge=16, le=4096, description="side of what the network predicts in a step"
+    )
+
+    elastic_sd: float = Field(4.0, ge=0, description="sd of the grid's displacements, pixels")
+    elastic_points: int = Field(3, ge=2, le=16, description="points of the grid along each axis")
+    rotation: bool = True
+    mirror: bool = True
+    scale: float = Field(0.2, ge=0, le=1, description="zoom by up to exp(+-scale)")
+    contrast: float = Field(0.3, ge=0, le=1)
+    brightness: float = Field(0.25, ge=0, le=2)
+    gamma: float = Field(0.4, ge=0, le=2, description="exponent up to exp(+-gamma)")
+    noise: float = Field(0.1, ge=0, le=1, description="sd of Gaussian noise, up to")
+
+    w0: float = Field(10.0, ge=0, description="height of the boundary weight map")
+    sigma: float = Field(5.0, gt=0, description="width of the boundary weight map, pixels")
+    balance: float = Field(0.5, ge=0, le=1, description="0 none, 1 full inverse frequency")
+    dice: float = Field(1.0, ge=0, description="weight of the Dice loss beside the cross-entropy")
+    averaging: float = Field(0.98, ge=0, lt=1, description="decay of the averaged weights, at most")
+
+
+_LIVE = Preset(
+    name="live",
+    arguments={"width": 16, "depth": 4, "padding": "same", "norm": "batch", "dropout": 0.0},
+)
+# The recipe of the paper. It gives no learning rate; 1e-3 with momentum 0.99 is what its successors
+# use with a loss averaged over pixels.
+_PAPER = Preset(
+    name="paper2015",
+    arguments={"width": 64, "depth": 4, "padding": "valid", "norm": "none", "dropout": 0.5},
+    optimiser="sgd",
+    learning_rate=1e-3,
+    momentum=0.99,
+    weight_decay=0.0,
+    warm_up=0,
+    hold=1.0,
+    batch=1,
+    tile=388,
+    elastic_sd=10.0,
+    scale=0.0,
+    gamma=0.0,
+    balance=1.0,
+    dice=0.0,
+    averaging=0.0,
+)
+_PRESETS = {p.name: p for p in (_LIVE, _PAPER)}
+
+WHEN = {
+    "live": "Learns fastest here: a small padded U-Net with batch normalisation. The default.",
+    "paper2015": "The recipe of Ronneberger et al. 2015: 31 million parameters, SGD with momentum "
+    "0.99, one large tile a step. Slow without a GPU.",
+}
+
+
+def presets() -> dict[str, Preset]:
+    """All recipes by name."""
+    return dict(_PRESETS)
+
+
+def preset(name: str = "live", **overrides: Any) -> Preset:
+    """The recipe ``name`` with some of its fields replaced.
+
+    ``network`` and ``arguments`` replace those of the recipe; a network other than the recipe's
+    starts from its own default arguments.
+
+    Raises
+    ------
+    UserError
+        Unknown recipe or field, or a value out of range.
+    """
+    if name not in _PRESETS:
+        raise UserError(f"There is no preset {name!r}; choose one of {', '.join(_PRESETS)}.")
+    base = _PRESETS[name].model_dump()
+    if overrides.get("network", base["network"]) != base["network"]:
+        base["arguments"] = {}
+    if base["arguments"] and "arguments" in overrides:
+        overrides["arguments"] = base["arguments"] | dict(overrides["arguments"])
+    try:
+        return Preset.model_validate(base | overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"The training setting {where!r} does not fit: {first['msg']}.") from error

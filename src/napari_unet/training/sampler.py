@@ -1,0 +1,96 @@
+"""Batches: which piece of which plane comes next, deformed, with its labels and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.errors import UserError
+from napari_unet.images.tiling import Box
+from napari_unet.training.data import TrainingData, TrainingPlane
+from napari_unet.training.elastic import reach, sample, sampling_grid, vary_greys
+from napari_unet.training.presets import Preset
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``images`` (B, C, *input), ``classes`` int64 and ``weights`` (B, *output)."""
+
+    images: Tensor
+    classes: Tensor
+    weights: Tensor
+
+
+def draw_batch(
+    data: TrainingData,
+    preset: Preset,
+    *,
+    batch: int,
+    output: tuple[int, ...],
+    border: tuple[int, ...],
+    balance: Tensor,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Batch:
+    """Draw ``batch`` deformed pieces whose output is ``output`` pixels large.
+
+    Every plane with labels is as likely as any other. Half the pieces are placed around a pixel of
+    a class drawn evenly, so that rare classes are seen; half around any labelled pixel. What lies
+    outside a plane is its mirror image without labels.
+    """
+    planes = [p for p in data.planes.values() if p.candidates]
+    if not planes:
+        raise UserError("Nothing is left to train on: label more, or train without validation.")
+    size = tuple(n + 2 * b for n, b in zip(output, border, strict=True))
+    half = reach(size, preset)
+    images, labels = [], []
+    for _ in range(batch):
+        plane = planes[int(torch.randint(len(planes), (), generator=generator))]
+        corner = _place(plane, output, generator)
+        window: Box = tuple(
+            (c - h, c + h + n % 2) for c, h, n in zip(corner, half, size, strict=True)
+        )
+        images.append(plane.read_pixels(window))
+        labels.append(plane.read_labels(window))
+    grid = sampling_grid(size, batch, preset, generator).to(device)
+    x = sample(torch.from_numpy(np.stack(images)).to(device), grid, "bilinear")
+    inner = tuple(slice(b, n - b) for b, n in zip(border, size, strict=True))
+    warped = sample(
+        torch.from_numpy(np.stack(labels)).to(device), grid[(slice(None), *inner)], "nearest"
+    )
+    classes = warped[:, 0].long()
+    labelled = classes != UNLABELLED
+    weights = (balance[classes] + warped[:, 1]) * labelled
+    return Batch(vary_greys(x, preset, generator), classes * labelled, weights)
+
+
+def _place(
+    plane: TrainingPlane, output: tuple[int, ...], generator: torch.Generator
+) -> tuple[int, ...]:
+    """Centre of a piece of the plane; it holds a labelled pixel, rarely near its own edge."""
+
+    def below(n: int) -> int:
+        return int(torch.randint(n, (), generator=generator))
+
+    groups = list(plane.candidates.values())
+    if below(2):
+        places = groups[below(len(groups))]
+    else:
+        pick = below(sum(len(g) for g in groups))
+        for places in groups:
+            if pick < len(places):
+                break
+            pick -= len(places)
+    flat = int(places[below(len(places))])
+    pixel = np.unravel_index(flat, plane.truth.shape)
+    centre = []
+    for p, (start, _), n, size in zip(pixel, plane.window, output, plane.shape, strict=True):
+        shift = (float(torch.rand((), generator=generator)) - 0.5) * 0.8 * n
+        # Mostly inside the plane, where it is large enough.
+        low, high = min(0.35 * n, size / 2), max(size - 0.35 * n, size / 2)
+        centre.append(round(min(max(int(p) + start + shift, low), high)))
+    return tuple(centre)

@@ -1,0 +1,59 @@
+"""What a resumed training needs, as tensors by name and JSON-able values: never a pickle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments and momenta, named ``optimiser.<parameter number>.<what>``."""
+    state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
+    return {
+        f"optimiser.{number}.{name}": torch.as_tensor(value).detach().cpu()
+        for number, entries in state.items()
+        for name, value in entries.items()
+        if value is not None
+    }
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse; entries whose shape no longer fits start anew."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        kind, _, rest = key.partition(".")
+        if kind == "optimiser":
+            number, _, name = rest.partition(".")
+            state.setdefault(int(number), {})[name] = value
+    kept = {
+        number: entries
+        for number, entries in state.items()
+        if number < len(parameters)
+        and all(v.dim() == 0 or v.shape == parameters[number].shape for v in entries.values())
+    }
+    optimiser.load_state_dict(
+        {"state": kept, "param_groups": optimiser.state_dict()["param_groups"]}
+    )
+
+
+def copy_overlap(source: dict[str, Tensor], network: nn.Module) -> list[str]:
+    """Copy weights into ``network``; of a tensor with other leading sizes, the part that fits.
+
+    So a head gains classes without losing those it has. Names of tensors that were not found or
+    have another rank are returned; they keep what they had.
+    """
+    left = []
+    with torch.no_grad():
+        for name, target in network.state_dict().items():
+            value = source.get(name)
+            if value is None or value.dim() != target.dim():
+                left.append(name)
+                continue
+            part = tuple(
+                slice(0, min(a, b)) for a, b in zip(value.shape, target.shape, strict=True)
+            )
+            target[part] = value[part].to(target)
+    return left

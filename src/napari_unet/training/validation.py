@@ -1,0 +1,126 @@
+"""Honest scores while training: what is held out, and how well it is predicted.
+
+With six labelled planes or more, about one in eight is held out whole; in a stack the last ones,
+behind a guard plane. With fewer, each plane gives a block, about a sixteenth of it, behind a guard
+band. What is held out stays so for ever, is never trained on and never augmented. Where labels are
+too few to spare any, nothing is held out.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.evaluation.overlap import confusion, iou
+from napari_unet.images.image import Box
+from napari_unet.prediction.predictor import Predictor
+from napari_unet.training.data import HeldOut, Key, TrainingData, TrainingPlane
+
+GUARD = 16
+"""Pixels around a held-out block whose labels are not trained on either."""
+SMALLEST_BLOCK = 200
+"""Labelled pixels that a block must hold to be worth its noise."""
+
+HoldOut = dict[Key, HeldOut | None]
+"""By plane: what is held out, the whole plane or a part; None = all is trained on."""
+
+
+def plan_hold_out(data: TrainingData, seed: int) -> HoldOut:
+    """What to hold out of the planes that there are now."""
+    planes = list(data.planes.values())
+    if len(planes) >= 6:
+        return _whole_planes(planes, seed)
+    return {p.key: block_of(p, seed) for p in planes}
+
+
+def _whole_planes(planes: list[TrainingPlane], seed: int) -> HoldOut:
+    count = max(1, round(len(planes) / 8))
+    plan: HoldOut = {p.key: None for p in planes}
+    images = {p.image.name for p in planes}
+    if len(images) >= 6:
+        order = sorted(planes, key=lambda p: _hash(p.key, seed))
+        chosen = order[:count]
+    else:
+        order = sorted(planes, key=lambda p: (p.image.name, p.index))
+        chosen, guard = order[-count:], order[-count - 1]
+        if guard.image is chosen[0].image and len(planes) - count - 1 >= 3:
+            plan[guard.key] = _whole(guard, scored=False)
+    for plane in chosen:
+        plan[plane.key] = _whole(plane, scored=True)
+    return plan
+
+
+def _whole(plane: TrainingPlane, *, scored: bool) -> HeldOut:
+    return HeldOut(tuple((0, n) for n in plane.shape), scored)
+
+
+def _hash(key: Key, seed: int) -> int:
+    return zlib.crc32(repr((key, seed)).encode())
+
+
+def block_of(plane: TrainingPlane, seed: int) -> HeldOut | None:
+    """A block to hold out of one plane, or None.
+
+    The plane is cut into about four cells a side; cells come in a random order that depends on
+    nothing but the plane's name and the seed. The first is taken that holds two classes and costs
+    no class more than a quarter of its labels.
+    """
+    sides = [int(np.clip(n // 4, 16, 256)) for n in plane.shape]
+    counts = [max(1, n // s) for n, s in zip(plane.shape, sides, strict=True)]
+    total = np.bincount(plane.truth.ravel(), minlength=256)[:UNLABELLED]
+    order = np.random.default_rng(_hash(plane.key, seed)).permutation(int(np.prod(counts)))
+    for flat in order[:256]:
+        cell = np.unravel_index(flat, counts)
+        box = tuple((int(c) * s, (int(c) + 1) * s) for c, s in zip(cell, sides, strict=True))
+        inside = np.bincount(_cut(plane, box).ravel(), minlength=256)[:UNLABELLED]
+        lost = np.bincount(_cut(plane, _grown(box)).ravel(), minlength=256)[:UNLABELLED]
+        enough = inside.sum() >= SMALLEST_BLOCK and np.count_nonzero(inside) >= 2
+        if enough and (lost * 4 <= total).all():
+            return HeldOut(box)
+    return None
+
+
+def _grown(box: Box) -> Box:
+    return tuple((a - GUARD, b + GUARD) for a, b in box)
+
+
+def _cut(plane: TrainingPlane, box: Box) -> npt.NDArray[np.uint8]:
+    """Labels of the plane inside ``box``; empty where it misses the window."""
+    return plane.truth[
+        tuple(
+            slice(max(0, a - start), max(0, b - start))
+            for (a, b), (start, _) in zip(box, plane.window, strict=True)
+        )
+    ]
+
+
+def apply_hold_out(data: TrainingData, plan: HoldOut) -> None:
+    """Take what is planned out of the training labels."""
+    for key, held_out in plan.items():
+        if key in data.planes:
+            data.planes[key].hold_out(held_out, GUARD)
+
+
+def validate(
+    data: TrainingData, predictor: Predictor, classes: int
+) -> tuple[tuple[float | None, ...], int]:
+    """IoU by class over everything that is held out (None = absent), and how many pixels it is."""
+    table = np.zeros((classes, classes), np.int64)
+    for plane in data.planes.values():
+        if plane.held_out is None or not plane.held_out.scored:
+            continue
+        # Only the part that has labels needs to be predicted.
+        box = tuple(
+            (max(a, start), min(b, stop))
+            for (a, b), (start, stop) in zip(plane.held_out.box, plane.window, strict=True)
+        )
+        truth = _cut(plane, box)
+        if any(a >= b for a, b in box) or (truth == UNLABELLED).all():
+            continue
+        probability = predictor.region(plane.read_inside, plane.shape, box)
+        table += confusion(probability.argmax(0), truth, classes, ignore=UNLABELLED)
+    scores = iou(table) if table.sum() else np.full(classes, np.nan)
+    return tuple(None if np.isnan(s) else float(s) for s in scores), int(table.sum())
