@@ -32,19 +32,29 @@ def open_zarr(path: Path) -> Source:
         node: Any = zarr.open(path, mode="r")
         if isinstance(node, zarr.Array):
             return Source(node, _array_axes(node))
-        attributes = dict(node.attrs)
-        multiscales = attributes.get("ome", attributes).get("multiscales")
-        if multiscales:
-            return _multiscale(node, multiscales[0])
+        metadata = _metadata(node)
+        if "bioformats2raw.layout" in metadata:  # a collection of images, the first of them is 0
+            node = node["0"]
+            metadata = _metadata(node)
+        if metadata.get("multiscales"):
+            return _multiscale(node, metadata["multiscales"][0])
         arrays = [array for _, array in node.arrays()]
     except Exception as error:  # a damaged store can raise almost anything
         raise unreadable(path, "a zarr image", error) from error
-    if len(arrays) != 1:
+    if not arrays:
+        raise UserError(f"{path} is a zarr group without an image.")
+    if len(arrays) > 1:
         raise UserError(
             f"{path} is a zarr group of {len(arrays)} arrays without OME-Zarr metadata: "
             "name the array in it that is the image."
         )
     return Source(arrays[0], _array_axes(arrays[0]))
+
+
+def _metadata(group: Any) -> dict[str, Any]:
+    """OME metadata: under ``ome`` since version 0.5, before it at the top."""
+    attributes = dict(group.attrs)
+    return dict(attributes.get("ome", attributes))
 
 
 def _array_axes(array: Any) -> str | None:
