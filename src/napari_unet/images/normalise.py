@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -91,8 +92,18 @@ def percentiles(image: Image) -> tuple[Constants, Constants]:
     evenly spread, are read; of these all pixels or an even grid of blocks, about ``READ`` pixels in
     all, of which every k-th is taken. NaN and infinite pixels do not count; without any other pixel
     both are 0. Where the percentiles coincide (less than 1 % foreground on a constant background),
-    the smallest and the largest value of the sample stand in for them.
+    the smallest and the largest value of the sample stand in for them. The numbers are kept as long
+    as the :class:`Image` lives, since every plane and every preview asks for them again.
     """
+    if image not in _KNOWN:
+        _KNOWN[image] = _percentiles(image)
+    return _KNOWN[image]
+
+
+_KNOWN: WeakKeyDictionary[Image, tuple[Constants, Constants]] = WeakKeyDictionary()
+
+
+def _percentiles(image: Image) -> tuple[Constants, Constants]:
     low, high = [], []
     for values in _sample(image):
         finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
