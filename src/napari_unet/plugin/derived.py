@@ -1,0 +1,142 @@
+"""Layers that are made from an image: they lie where it lies, say where they come from, and are
+updated in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.engine.protocol import Box, ClassInfo, Index
+from napari_unet.plugin.images import ImageEntry
+
+KEY = "napari_unet"
+"""Where our notes lie in ``layer.metadata``."""
+
+
+def placement(entry: ImageEntry) -> dict[str, Any]:
+    """scale, translate, rotate, shear, affine, units and axis_labels for labels of the image."""
+    layer, axes = entry.layer, entry.layer_axes()
+    arguments: dict[str, Any] = {
+        "scale": [float(layer.scale[a]) for a in axes],
+        "translate": [float(layer.translate[a]) for a in axes],
+        "units": [layer.units[a] for a in axes],
+        "axis_labels": [layer.axis_labels[a] for a in axes],
+    }
+    if axes == list(range(layer.ndim)):
+        arguments |= {"rotate": layer.rotate, "shear": layer.shear, "affine": layer.affine}
+    return arguments
+
+
+def note(entry: ImageEntry, role: str, **more: Any) -> dict[str, Any]:
+    """Provenance for ``layer.metadata``."""
+    return {KEY: {"image": entry.name, "role": role, **more}}
+
+
+def role(layer: Any) -> str | None:
+    """What a layer of ours is for; None for layers of others."""
+    own = layer.metadata.get(KEY)
+    return own.get("role") if isinstance(own, dict) else None
+
+
+def find(viewer: Any, entry: ImageEntry, wanted: str) -> Any | None:
+    """The layer of ``entry`` with this role, or None."""
+    for layer in viewer.layers:
+        own = layer.metadata.get(KEY)
+        if isinstance(own, dict) and (own.get("image"), own.get("role")) == (entry.name, wanted):
+            return layer
+    return None
+
+
+def colormap(colors: dict[int, str]) -> Any:
+    """A colormap of Labels: colours by value, everything else transparent."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colors})
+
+
+def class_layer(viewer: Any, entry: ImageEntry, classes: list[ClassInfo]) -> Any:
+    """``<image>: prediction``, class indices; background is not shown."""
+    layer = find(viewer, entry, "prediction")
+    colors = {i: c.color for i, c in enumerate(classes) if i > 0}
+    if layer is None or layer.data.shape != entry.shape:
+        layer = _replace(
+            viewer,
+            layer,
+            viewer.add_labels,
+            np.zeros(entry.shape, np.uint8),
+            name=f"{entry.name}: prediction",
+            colormap=colormap(colors),
+            opacity=0.45,
+            metadata=note(entry, "prediction", classes=[c.name for c in classes]),
+            **placement(entry),
+        )
+    elif layer.metadata[KEY].get("classes") != [c.name for c in classes]:
+        layer.colormap = colormap(colors)
+        layer.metadata[KEY]["classes"] = [c.name for c in classes]
+    return layer
+
+
+def image_layer(viewer: Any, entry: ImageEntry, wanted: str, top: float, cmap: str) -> Any:
+    """``<image>: <role>``, float32 of the shape of labels, shown from 0 to ``top``."""
+    layer = find(viewer, entry, wanted)
+    if layer is None or layer.data.shape != entry.shape:
+        layer = _replace(
+            viewer,
+            layer,
+            viewer.add_image,
+            np.zeros(entry.shape, np.float32),
+            name=f"{entry.name}: {wanted}",
+            colormap=cmap,
+            contrast_limits=(0, top),
+            opacity=0.7,
+            blending="additive",
+            metadata=note(entry, wanted),
+            **placement(entry),
+        )
+    return layer
+
+
+def object_layer(viewer: Any, entry: ImageEntry) -> Any:
+    """``<image>: objects``, ids."""
+    layer = find(viewer, entry, "objects")
+    if layer is None or layer.data.shape != entry.shape:
+        layer = _replace(
+            viewer,
+            layer,
+            viewer.add_labels,
+            np.zeros(entry.shape, np.int32),
+            name=f"{entry.name}: objects",
+            opacity=0.6,
+            metadata=note(entry, "objects"),
+            **placement(entry),
+        )
+    return layer
+
+
+def _replace(viewer: Any, old: Any, add: Any, data: npt.NDArray[Any], **arguments: Any) -> Any:
+    """Add a layer below the labels being painted, without taking the selection away."""
+    active = viewer.layers.selection.active
+    if old is not None:
+        viewer.layers.remove(old)
+    layer = add(data, **arguments)
+    if active is not None and active in viewer.layers:
+        position = viewer.layers.index(active)
+        if role(active) == "labels" and viewer.layers.index(layer) > position:
+            viewer.layers.move(viewer.layers.index(layer), position)
+        viewer.layers.selection.active = active
+    return layer
+
+
+def write_box(layer: Any, index: Index, box: Box, values: npt.NDArray[Any]) -> None:
+    """Put values into a part of one plane and show them, with as little work as possible."""
+    place = (*index, *(slice(a, b) for a, b in box))
+    layer.data[place] = values
+    layer.refresh(thumbnail=False, extent=False, highlight=False)
+
+
+def uncertainty(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Entropy over the first axis, by ln(classes): 0 certain, 1 no idea."""
+    p = np.clip(probability, 1e-7, 1)
+    return np.asarray(-(p * np.log(p)).sum(0) / np.log(len(p)), np.float32)

@@ -1,0 +1,195 @@
+"""What the session does when the engine tells something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unet.engine.protocol import (
+    CheckpointWritten,
+    EngineDied,
+    Event,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    NoticeGiven,
+    PreviewReady,
+    Ready,
+    TileDone,
+    TrainingFailed,
+    TrainingFinished,
+    TrainingPaused,
+    TrainingProgress,
+    TrainingReset,
+    TrainingResumed,
+    TrainingStarted,
+)
+from napari_unet.plugin import derived
+from napari_unet.plugin.predicting import finish_prediction
+from napari_unet.plugin.state import TileRow
+
+if TYPE_CHECKING:
+    from napari_unet.plugin.session import Session
+
+
+def handle(session: Session, event: Event) -> None:
+    """Take one event into the session's state and layers."""
+    training = session.training
+    match event:
+        case Ready():
+            session.engine_text = f"Engine ready on {event.device_name} ({event.precision})"
+            session.engine_was_ready = True
+            session.training_changed.emit()
+        case TrainingStarted():
+            training.phase = "training"
+            training.device, training.precision = event.device, event.precision
+            training.parameters, training.batch = event.parameters, event.batch
+            training.tile, training.step = event.tile, event.step
+            for text in event.notes:
+                session.tell("info", text)
+            session.training_changed.emit()
+        case TrainingProgress():
+            _progress(session, event)
+        case TrainingPaused():
+            training.phase = "paused"
+            session.training_changed.emit()
+        case TrainingResumed():
+            training.phase = "training"
+            session.training_changed.emit()
+        case TrainingReset():
+            training.__init__()  # type: ignore[misc]
+            session.has_model = False
+            session.training_changed.emit()
+            session.curves_changed.emit()
+        case TrainingFinished():
+            training.phase, session.has_model = "stopped", True
+            training.step, training.seconds = event.step, event.seconds
+            session.save_curves(now=True)
+            session.tell("info", f"Training stopped after step {event.step}; the model is kept.")
+            session.training_changed.emit()
+        case TrainingFailed():
+            training.phase = "failed"
+            session.tell("error", event.message)
+            session.training_changed.emit()
+        case NoticeGiven():
+            entry = session.entry_of(event.image) if event.image else None
+            about = f"{entry.name}: " if entry and entry.name not in event.message else ""
+            session.tell(event.level, about + event.message)
+        case PreviewReady():
+            _preview(session, event)
+        case CheckpointWritten():
+            training.checkpoint_step = event.step
+            session.save_curves()
+            session.project_changed.emit()
+        case TileDone():
+            _tile(session, event)
+        case JobProgress():
+            job = session.jobs.get(event.job)
+            if job is not None:
+                job.done, job.total, job.text = event.done, event.total, event.text
+                session.jobs_changed.emit()
+        case JobFinished() | JobFailed():
+            _job_ended(session, event)
+        case EngineDied():
+            _died(session, event)
+
+
+def _progress(session: Session, event: TrainingProgress) -> None:
+    training = session.training
+    if training.phase == "starting":
+        training.phase = "training"
+    training.losses.extend(event.losses)
+    training.step, training.seconds = event.step, event.seconds
+    training.speed = event.steps_per_second
+    session.has_model = True
+    if event.validation_iou is not None:
+        training.scores.append((event.step, event.seconds, event.validation_iou))
+    session.training_changed.emit()
+    session.curves_changed.emit()
+
+
+def _preview(session: Session, event: PreviewReady) -> None:
+    entry = session.entry_of(event.image)
+    current = session.watching
+    if entry is None or session.watch_array is None or current is None:
+        return
+    if current != (event.image, event.index, event.box):
+        return
+    probability = np.array(session.watch_array)
+    if len(session.classes) != len(probability):
+        return
+    viewer = session.viewer
+    if "prediction" in session.shown:
+        layer = derived.class_layer(viewer, entry, session.classes)
+        derived.write_box(layer, event.index, event.box, probability.argmax(0).astype(np.uint8))
+    if "probability" in session.shown:
+        layer = derived.image_layer(viewer, entry, "probability", 1.0, "magenta")
+        derived.write_box(layer, event.index, event.box, 1 - probability[0])
+    if "uncertainty" in session.shown:
+        layer = derived.image_layer(viewer, entry, "uncertainty", 1.0, "inferno")
+        derived.write_box(layer, event.index, event.box, derived.uncertainty(probability))
+
+
+def _tile(session: Session, event: TileDone) -> None:
+    output = session.outputs.get(event.job)
+    if output is None:
+        return
+    if session.tiles_of is not output[0] or (event.number == 0 and not _known(session, event)):
+        session.tiles = [t for t in session.tiles if session.tiles_of is output[0]]
+        session.tiles_of = output[0]
+    row = TileRow(
+        event.index,
+        event.number,
+        event.output,
+        event.input,
+        event.confidence,
+        event.entropy,
+        event.foreground,
+        float("nan") if event.loss is None else event.loss,
+    )
+    key = (event.index, event.number)
+    session.tiles = [t for t in session.tiles if (t.index, t.number) != key] + [row]
+
+
+def _known(session: Session, event: TileDone) -> bool:
+    return any((t.index, t.number) == (event.index, event.number) for t in session.tiles)
+
+
+def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
+    job = session.jobs.pop(event.job, None)
+    if job is None:
+        return
+    if isinstance(event, JobFailed):
+        session.outputs.pop(event.job, None)
+        text = f"{job.what} was cancelled." if event.cancelled else event.message
+        session.tell("info" if event.cancelled else "error", text)
+    elif job.what == "Loading the model":
+        session.model_loaded(event.result)
+    elif event.job in session.outputs:
+        finish_prediction(session, event.job)
+    else:
+        session.tell("info", f"{job.what}: done.")
+    session.jobs_changed.emit()
+
+
+def _died(session: Session, event: EngineDied) -> None:
+    training = session.training
+    step = training.checkpoint_step
+    if training.running:
+        training.phase = "failed"
+        again = f"from step {step}" if step is not None else "anew"
+        session.tell("error", f"{event.message} Your labels are safe. Train goes on {again}.")
+    else:
+        session.tell("error", f"{event.message} Your labels are safe.")
+    session.has_model = step is not None
+    for job in list(session.jobs.values()):
+        session.jobs.pop(job.id)
+    session.outputs.clear()
+    if session.engine_was_ready:
+        session.engine_text = "The engine was started again."
+        session.restart_engine()
+    else:  # it would die again: Train tries once more
+        session.engine_text = "There is no engine: see the log."
+    session.training_changed.emit()
+    session.jobs_changed.emit()

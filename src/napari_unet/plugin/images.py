@@ -1,0 +1,136 @@
+"""From napari Image layers to images that the engine can read, without blocking the window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unet.engine.client import EngineClient
+from napari_unet.engine.protocol import ArrayRef, OpenImage
+from napari_unet.errors import UserError
+from napari_unet.images.axes import guess_axes
+from napari_unet.images.image import Image
+
+AT_ONCE = 32 * 2**20
+"""Bytes that are copied without a thread."""
+
+
+@dataclass(eq=False)
+class ImageEntry:
+    """An Image layer that the session knows. ``ready`` once the engine can read its pixels."""
+
+    id: str
+    layer: Any = field(repr=False)
+    image: Image
+    ref: ArrayRef | None = None
+    ready: bool = False
+    project_id: str | None = None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.layer.name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Leading and spatial shape: that of labels."""
+        return self.image.leading_shape + self.image.spatial_shape
+
+    def layer_axes(self) -> list[int]:
+        """Axes of the layer (without RGB) that labels have, in their order."""
+        return [self.image.axes.index(a) for a in "tzyx" if a in self.image.axes]
+
+
+def layer_data(layer: Any) -> Any:
+    """The full-resolution array of an Image layer."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def describe(layer: Any, axes: str | None = None) -> Image:
+    """The layer as an image: axes from its labels where they name them, else guessed.
+
+    Raises
+    ------
+    UserError
+        The layer is no image that can be learnt from.
+    """
+    data = layer_data(layer)
+    if axes is None:
+        labels = "".join(str(a)[:1].lower() for a in layer.axis_labels)
+        named = all(len(str(a)) == 1 for a in layer.axis_labels)
+        known = named and set(labels) <= set("tzcyx") and len(set(labels)) == len(labels)
+        if known and {"y", "x"} <= set(labels):
+            axes = labels + ("c" if layer.rgb else "")
+        else:
+            axes = guess_axes(data.shape, rgb=bool(layer.rgb))
+    image = Image(str(layer.name), data, axes)
+    if image.axes[-2:] != "yx" and image.axes[-3:] != "yxc":
+        raise UserError(
+            f"{layer.name} has the axes {image.axes}: move y and x to the end, so that labels can "
+            "be painted on its planes."
+        )
+    scale = dict(zip(image.axes, layer.scale, strict=False))
+    spacing = tuple(float(scale.get(a, 1.0)) for a in image.spatial_axes)
+    return Image(str(layer.name), data, axes, spacing=spacing)
+
+
+def send_image(
+    engine: EngineClient, entry: ImageEntry, done: Callable[[ImageEntry, str], None]
+) -> None:
+    """Make the pixels readable for the engine; ``done(entry, problem)`` may come from a thread.
+
+    A zarr array on disk is named, everything else is copied into the session's cache: small arrays
+    at once, large and lazy ones piece by piece in a thread.
+    """
+    data = entry.image.data
+    ref = _on_disk(data)
+    if ref is not None:
+        entry.ref = ref
+        done(entry, "")
+        return
+    ref, target = engine.allocate(data.shape, np.dtype(data.dtype).newbyteorder("="))
+    entry.ref = ref
+    if isinstance(data, np.ndarray) and data.nbytes <= AT_ONCE:
+        target[...] = data
+        done(entry, "")
+        return
+
+    def copy() -> None:
+        problem = ""
+        try:
+            rows = max(1, AT_ONCE // max(1, target.nbytes // max(1, target.shape[0])))
+            for start in range(0, target.shape[0], rows):
+                target[start : start + rows] = np.asarray(data[start : start + rows])
+        except Exception as error:
+            problem = f"{entry.image.name} could not be read: {error}"
+        done(entry, problem)
+
+    threading.Thread(target=copy, name=f"read {entry.image.name}", daemon=True).start()
+
+
+def _on_disk(data: Any) -> ArrayRef | None:
+    """A reference to a zarr array that lies in a folder; None for anything else."""
+    if not type(data).__module__.startswith("zarr"):
+        return None
+    root = getattr(data.store, "root", None)
+    if not isinstance(root, Path):
+        return None
+    return ArrayRef(kind="zarr", path=str(root), component=str(data.path))
+
+
+def open_command(entry: ImageEntry) -> OpenImage:
+    """What tells the engine about the image."""
+    assert entry.ref is not None
+    return OpenImage(
+        id=entry.id,
+        name=entry.name,
+        array=entry.ref,
+        axes=entry.image.axes,
+        dims=entry.image.dims,
+        spacing=entry.image.spacing,
+    )

@@ -1,0 +1,233 @@
+"""The session's project: untitled from the first label on, so that nothing waits for Save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.engine.protocol import ClassInfo, Index
+from napari_unet.model.header import ClassDescription
+from napari_unet.plugin.images import layer_data
+from napari_unet.plugin.labels import LabelEntry
+from napari_unet.project.project import Project
+
+if TYPE_CHECKING:
+    from napari_unet.plugin.session import Session
+
+LARGEST_COPY = 512 * 2**20
+"""Bytes up to which pixels without a file are copied into the project."""
+
+
+class ProjectLink:
+    """Writes what happens in the session to a :class:`Project`; errors are UserErrors."""
+
+    def __init__(self) -> None:
+        self.project: Project | None = None
+        self.kept_at = ""
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where the engine keeps the model current."""
+        return self.project.model_path if self.project is not None else None
+
+    @property
+    def text(self) -> str:
+        """One line for the dock."""
+        if self.project is None:
+            return "Nothing to keep yet."
+        name = "untitled project" if self.project.untitled else self.project.folder.name
+        at = f" · last stroke {self.kept_at}" if self.kept_at else ""
+        return f"All strokes are kept ({name}){at}"
+
+    def add(self, one: LabelEntry, classes: list[ClassInfo]) -> None:
+        """Keep an image and its labels from now on."""
+        if one.project_id is not None:
+            return
+        if self.project is None:
+            self.project = Project.create_untitled()
+        entry = one.entry
+        if entry.project_id is None:
+            entry.project_id = self.project.add_image(
+                entry.name,
+                axes=entry.image.axes,
+                path=_path(entry.layer),
+                array=_kept(entry.layer),
+                spacing=entry.image.spacing,
+                view=_view(entry.layer),
+            ).id
+        described = [ClassDescription(name=c.name, color=c.color) for c in classes]
+        one.project_id = self.project.add_labels(
+            entry.project_id,
+            one.kind,
+            array=np.array(one.sent),
+            name=str(one.layer.name),
+            classes=described,
+        ).id
+        one.regions_project_id = self.project.add_labels(
+            entry.project_id, "regions", shape=entry.shape, name=f"{entry.name}: regions"
+        ).id
+
+    def record(self, one: LabelEntry, before: npt.NDArray[Any], index: Index) -> None:
+        """A plane changed from ``before`` to what ``one.sent`` holds now."""
+        if self.project is not None and one.project_id is not None:
+            after = np.asarray(one.sent[index])
+            self.project.record_change(one.project_id, before, after, index)
+            self.kept_at = time.strftime("%H:%M:%S")
+
+    def record_regions(self, one: LabelEntry, before: npt.NDArray[Any], index: Index) -> None:
+        """The same for what is fully annotated."""
+        if self.project is not None and one.regions_project_id is not None:
+            after = np.asarray(one.regions[index])
+            self.project.record_change(one.regions_project_id, before, after, index)
+
+    def update_classes(self, labels: Iterable[LabelEntry], classes: list[ClassInfo]) -> None:
+        """Names and colours changed."""
+        if self.project is None:
+            return
+        described = tuple(ClassDescription(name=c.name, color=c.color) for c in classes)
+        for one in labels:
+            if one.project_id is not None:
+                self.project.update_labels(one.project_id, classes=described)
+
+    def update_settings(self, **values: Any) -> None:
+        """Network, preset and their like."""
+        if self.project is not None:
+            self.project.update_settings(**values)
+
+    def save_curves(self, curves: dict[str, Any]) -> None:
+        """Keep the curves of training."""
+        if self.project is not None and curves["losses"]:
+            self.project.save_curves(curves)
+
+    def save_as(self, folder: str | Path) -> None:
+        """Go on in a copy under a name; an untitled project is then no longer needed."""
+        if self.project is None:
+            self.project = Project.create(folder)
+            return
+        old, self.project = self.project, self.project.save_as(folder)
+        if old.untitled:
+            old.discard()
+        else:
+            old.close()
+
+    def take_notes(self) -> list[str]:
+        """Sentences for the user since the last call."""
+        return self.project.take_notes() if self.project is not None else []
+
+    def close(self) -> None:
+        """Let go; the folder stays."""
+        if self.project is not None:
+            project, self.project = self.project, None
+            project.close()
+
+
+def open_project(session: Session, folder: str | Path) -> None:
+    """Open a project into the viewer: images, labels, classes, regions, curves, model.
+
+    What is missing is told, everything else is opened. Raises UserError when it is no project.
+    """
+    from napari_unet.errors import UserError
+    from napari_unet.plugin.training_control import load_model
+
+    project = Project.open(folder)
+    session.project.close()
+    session.project.project = project
+    for record in project.images.values():
+        try:
+            image = project.open_image(record.id)
+        except UserError as error:
+            session.tell("warning", str(error))
+            continue
+        view = record.view
+        rgb = bool(view.get("rgb", False))
+        layer = session.viewer.add_image(
+            image.data,
+            name=record.name,
+            rgb=rgb,
+            **{k: view[k] for k in ("scale", "translate", "units", "colormap") if k in view},
+        )
+        entry = session.use_image(layer, record.axes)
+        entry.project_id = record.id
+        _open_labels(session, project, entry, record.id)
+    settings = project.settings
+    session.network = str(settings.get("network", session.network))
+    session.preset = str(settings.get("preset", session.preset))
+    stored = settings.get("settings")
+    session.settings = dict(stored) if isinstance(stored, dict) else {}
+    curves = project.curves()
+    if isinstance(curves, dict):
+        session.training.load_curves(curves)
+    if project.has_model:
+        load_model(session, project.model_path)
+    session.classes_changed.emit()
+    session.curves_changed.emit()
+    session.training_changed.emit()
+    session.project_changed.emit()
+
+
+def _open_labels(session: Session, project: Project, entry: Any, image_id: str) -> None:
+    from napari_unet.plugin import labels as labels_module
+
+    own = [r for r in project.labels_records.values() if r.image == image_id]
+    regions = next((r for r in own if r.kind == "regions"), None)
+    for record in own:
+        if record.kind == "regions":
+            continue
+        if len(record.classes) >= len(session.classes):
+            session.classes[:] = [ClassInfo(name=c.name, color=c.color) for c in record.classes]
+        layer = labels_module.new_layer(session.viewer, entry, record.kind, session.classes)
+        layer.name = record.name
+        layer.data = project.labels(record.id).astype(layer.data.dtype)
+        session.use_labels(entry, layer, record.kind, kept=record.id)
+        one = session.labels[entry.id]
+        if regions is not None:
+            one.regions_project_id = regions.id
+            _show_regions(session, entry, one, project.labels(regions.id))
+
+
+def _show_regions(session: Session, entry: Any, one: LabelEntry, mask: npt.NDArray[Any]) -> None:
+    """Regions come back as the rectangles (or outlines) of their connected parts."""
+    from skimage.measure import find_contours, label, regionprops
+
+    if not mask.any():
+        return
+    one.regions[...] = mask
+    layer = session.region_layer(entry)
+    with layer.events.data.blocker():
+        for index in entry.image.indices():
+            for part in regionprops(label(mask[index] > 0)):
+                top, left, bottom, right = part.bbox
+                if part.extent == 1:
+                    corners = [(top, left), (top, right - 1), (bottom - 1, right - 1)]
+                    corners.append((bottom - 1, left))
+                    layer.add_rectangles(np.array([[*index, *c] for c in corners], float))
+                    continue
+                padded = np.pad(part.image, 1)
+                outline = find_contours(padded.astype(float), 0.5)[0] - 1 + (top, left)
+                layer.add_polygons(np.array([[*index, *c] for c in outline], float))
+
+
+def _path(layer: Any) -> str | None:
+    path = layer.source.path
+    return str(path) if path is not None and Path(str(path)).exists() else None
+
+
+def _kept(layer: Any) -> Any:
+    data = layer_data(layer)
+    small = isinstance(data, np.ndarray) and data.nbytes <= LARGEST_COPY
+    return data if small or _path(layer) is None else None
+
+
+def _view(layer: Any) -> dict[str, Any]:
+    return {
+        "rgb": bool(layer.rgb),
+        "scale": [float(s) for s in layer.scale],
+        "translate": [float(t) for t in layer.translate],
+        "units": [str(u) for u in layer.units],
+        "colormap": layer.colormap.name if not layer.rgb else "gray",
+    }

@@ -1,0 +1,73 @@
+"""What the docks show: plain values, no widgets, no layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Phase = Literal["idle", "starting", "training", "paused", "stopped", "failed"]
+
+
+@dataclass
+class TrainingState:
+    """Where training is. ``losses``: (step, loss); ``scores``: (step, seconds, IoU by class)."""
+
+    phase: Phase = "idle"
+    step: int = 0
+    seconds: float = 0.0
+    speed: float = 0.0
+    device: str = ""
+    precision: str = ""
+    parameters: int = 0
+    batch: int = 0
+    tile: tuple[int, ...] = ()
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[int, float, tuple[float | None, ...]]] = field(default_factory=list)
+    checkpoint_step: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether Pause and Stop mean something."""
+        return self.phase in ("starting", "training", "paused")
+
+    def curves(self) -> dict[str, Any]:
+        """As JSON, for the project."""
+        return {
+            "losses": self.losses[-20000:],
+            "scores": self.scores,
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+
+    def load_curves(self, curves: dict[str, Any]) -> None:
+        """The inverse of :meth:`curves`."""
+        self.losses = [(int(s), float(v)) for s, v in curves.get("losses", [])]
+        self.scores = [(int(s), float(t), tuple(v)) for s, t, v in curves.get("scores", [])]
+        self.step = int(curves.get("step", 0))
+        self.seconds = float(curves.get("seconds", 0))
+
+
+@dataclass
+class Job:
+    """Something the engine was asked for. ``done`` of ``total``; 0 of 0 = unknown."""
+
+    id: str
+    what: str
+    cancellable: bool = False
+    done: int = 0
+    total: int = 0
+    text: str = ""
+
+
+@dataclass
+class TileRow:
+    """One overlap tile and what it gave; NaN before it was predicted."""
+
+    index: tuple[int, ...]
+    number: int
+    output: tuple[tuple[int, int], ...]
+    input: tuple[tuple[int, int], ...]
+    confidence: float = float("nan")
+    entropy: float = float("nan")
+    foreground: float = float("nan")
+    loss: float = float("nan")

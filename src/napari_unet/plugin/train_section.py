@@ -1,0 +1,228 @@
+"""Network and recipe, Train to Reset, curves."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_unet.networks import registry
+from napari_unet.plugin import training_control as control
+from napari_unet.plugin.plots import CurvePlot
+from napari_unet.plugin.session import Session
+from napari_unet.plugin.widgets import Section, button, words
+from napari_unet.training.presets import WHEN, preset, presets
+
+PHASES = {
+    "idle": "not trained yet",
+    "starting": "starting ...",
+    "training": "training",
+    "paused": "paused",
+    "stopped": "stopped, model kept",
+    "failed": "stopped by a fault",
+}
+ADVANCED = ("tile", "batch", "elastic_sd", "w0", "sigma", "balance", "learning_rate")
+
+
+class TrainSection(Section):
+    """Buttons and curves."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.network_combo, self.preset_combo = QComboBox(), QComboBox()
+        self.network_combo.setObjectName("network_combo")
+        self.preset_combo.setObjectName("preset_combo")
+        for number, name in enumerate(registry.names()):
+            spec = registry.spec(name)
+            self.network_combo.addItem(spec.title, name)
+            self.network_combo.setItemData(number, f"{spec.when}\n{spec.paper}", 3)
+        for number, name in enumerate(presets()):
+            self.preset_combo.addItem(name, name)
+            self.preset_combo.setItemData(number, WHEN[name], 3)
+        for combo in (self.network_combo, self.preset_combo):
+            combo.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            combo.setMinimumContentsLength(8)
+        self.train_button = button(
+            "Train", "Learn from the labels, or go on learning", self.guard(self._train)
+        )
+        self.train_button.setStyleSheet("QPushButton { font-weight: bold; }")
+        self.pause_button = button(
+            "Pause", "Keep everything as it is for a while", self.guard(self._pause)
+        )
+        self.stop_button = button("Stop", "End training; the model is kept", self.guard(self._stop))
+        self.reset_button = button(
+            "Reset", "Forget the network and begin anew; labels stay", self.guard(self._reset)
+        )
+        self.state_label, self.speed_label, self.when = (
+            words(),
+            words(faint=True),
+            words(faint=True),
+        )
+        self.state_label.setObjectName("training_state")
+        self.plot = CurvePlot()
+        self.advanced = QCollapsible("Settings of the training")
+        self._spins: dict[str, QSpinBox | QDoubleSpinBox] = {}
+        self._build()
+        self.network_combo.activated.connect(self.guard(lambda *_: self._chosen()))
+        self.preset_combo.activated.connect(self.guard(lambda *_: self._chosen()))
+        session.training_changed.connect(self.refresh)
+        session.curves_changed.connect(self.refresh_curves)
+        self._fill_settings()
+        self.refresh()
+        self.refresh_curves()
+
+    def _build(self) -> None:
+        grid = QGridLayout()
+        grid.addWidget(QLabel("Network"), 0, 0)
+        grid.addWidget(self.network_combo, 0, 1)
+        grid.addWidget(QLabel("Recipe"), 1, 0)
+        grid.addWidget(self.preset_combo, 1, 1)
+        grid.setColumnStretch(1, 1)
+        row = QHBoxLayout()
+        for one in (self.train_button, self.pause_button, self.stop_button, self.reset_button):
+            row.addWidget(one)
+        form_widget = QWidget()
+        form = QFormLayout(form_widget)
+        form.setContentsMargins(4, 0, 4, 0)
+        for name in ("width", "depth", *ADVANCED, "seed"):
+            self._spins[name] = spin = self._spin(name)
+            form.addRow(name.replace("_", " "), spin)
+        self.device_combo = QComboBox()
+        self.device_combo.addItems(["auto", "cpu", "cuda", "mps"])
+        self.device_combo.activated.connect(lambda *_: self._edited())
+        form.addRow("device", self.device_combo)
+        self.advanced.addWidget(form_widget)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(grid)
+        layout.addWidget(self.when)
+        layout.addLayout(row)
+        layout.addWidget(self.state_label)
+        layout.addWidget(self.plot)
+        layout.addWidget(self.speed_label)
+        layout.addWidget(self.advanced)
+
+    def _spin(self, name: str) -> QSpinBox | QDoubleSpinBox:
+        whole = name in ("width", "depth", "tile", "batch", "seed")
+        spin: QSpinBox | QDoubleSpinBox = QSpinBox() if whole else QDoubleSpinBox()
+        spin.setObjectName(f"setting_{name}")
+        if isinstance(spin, QSpinBox):
+            spin.setRange(0 if name == "seed" else 1, 2**30 if name == "seed" else 4096)
+        else:
+            spin.setDecimals(5 if name == "learning_rate" else 2)
+            spin.setRange(0.0, 1000.0)
+        described = type(preset()).model_fields.get(name)
+        spin.setToolTip((described.description if described else "") or name)
+        spin.editingFinished.connect(self.guard(self._edited))
+        return spin
+
+    def _fill_settings(self) -> None:
+        session = self.session
+        self.network_combo.setCurrentIndex(max(0, self.network_combo.findData(session.network)))
+        self.preset_combo.setCurrentIndex(max(0, self.preset_combo.findData(session.preset)))
+        recipe = preset(session.preset, **{**session.settings, "network": session.network})
+        for name, spin in self._spins.items():
+            spin.blockSignals(True)
+            if name in ("width", "depth"):
+                arguments = registry.check_arguments(recipe.network, recipe.arguments)
+                spin.setValue(int(getattr(arguments, name)))
+            elif name == "seed":
+                spin.setValue(session.seed)
+            else:
+                spin.setValue(getattr(recipe, name))
+            spin.blockSignals(False)
+        spec = registry.spec(session.network)
+        self.when.setText(WHEN[session.preset])
+        self.network_combo.setToolTip(f"{spec.when}\n{spec.paper}")
+
+    def _chosen(self) -> None:
+        self.session.network = self.network_combo.currentData()
+        self.session.preset = self.preset_combo.currentData()
+        self.session.settings = {}
+        self._fill_settings()
+
+    def _edited(self) -> None:
+        session = self.session
+        plain = preset(session.preset, network=session.network)
+        known = registry.check_arguments(plain.network, plain.arguments)
+        settings: dict[str, object] = {}
+        arguments = {
+            name: self._spins[name].value()
+            for name in ("width", "depth")
+            if self._spins[name].value() != getattr(known, name)
+        }
+        if arguments:
+            settings["arguments"] = arguments
+        for name in ADVANCED:
+            if abs(self._spins[name].value() - getattr(plain, name)) > 1e-9:
+                settings[name] = self._spins[name].value()
+        preset(session.preset, network=session.network, **settings)  # raises UserError
+        session.settings = settings
+        session.seed = int(self._spins["seed"].value())
+        session.device = self.device_combo.currentText()
+
+    # ------------------------------------------------------------ showing
+
+    def refresh(self) -> None:
+        """Show where training is."""
+        state = self.session.training
+        running = state.running
+        self.train_button.setEnabled(not running)
+        self.train_button.setText("Train" if not self.session.has_model else "Train on")
+        self.pause_button.setEnabled(running)
+        self.pause_button.setText("Resume" if state.phase == "paused" else "Pause")
+        self.stop_button.setEnabled(running)
+        self.reset_button.setEnabled(not running and self.session.has_model)
+        text = PHASES[state.phase].capitalize()
+        if state.step:
+            text += f" · step {state.step} · {_clock(state.seconds)}"
+        if state.phase == "training" and state.speed:
+            text += f" · {state.speed:.1f} steps/s"
+        self.state_label.setText(text)
+        facts = self.session.engine_text
+        if state.parameters:
+            facts = (
+                f"{state.parameters:,} parameters · {state.device} {state.precision} · "
+                f"{state.batch} x {state.tile[-1]} px a step"
+            )
+        self.speed_label.setText(facts)
+
+    def refresh_curves(self) -> None:
+        """Draw the curves anew."""
+        state = self.session.training
+        scores = []
+        for step, _, values in state.scores:
+            known = [v for v in values if v is not None]
+            if known:
+                scores.append((step, sum(known) / len(known)))
+        self.plot.show_curves(state.losses, scores)
+
+    # ------------------------------------------------------------ acting
+
+    def _train(self) -> None:
+        control.train(self.session)
+
+    def _pause(self) -> None:
+        control.pause(self.session)
+
+    def _stop(self) -> None:
+        control.stop(self.session)
+
+    def _reset(self) -> None:
+        control.reset(self.session)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

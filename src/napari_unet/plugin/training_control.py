@@ -1,0 +1,117 @@
+"""Train, Pause, Stop, Reset, and keeping models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unet.engine.protocol import (
+    LoadModel,
+    PauseTraining,
+    ResetTraining,
+    ResumeTraining,
+    SaveModel,
+    StartTraining,
+    StopTraining,
+)
+from napari_unet.errors import UserError
+from napari_unet.plugin.state import Job, TrainingState
+
+if TYPE_CHECKING:
+    from napari_unet.plugin.session import Session
+
+
+def train(session: Session) -> None:
+    """Start, or go on where training was. Raises UserError when nothing can be learnt yet."""
+    session.flush()
+    training = session.training
+    if training.phase == "paused":
+        session.send(ResumeTraining())
+        return
+    if training.running:
+        return
+    if not session.engine.alive:
+        session.restart_engine()
+    if not session.labels:
+        raise UserError("Make labels first: choose an image and press New labels.")
+    if not any(one.sent.any() for one in session.labels.values()):
+        raise UserError("Nothing is painted yet: paint some background and some of each class.")
+    waiting = [one.entry.name for one in session.labels.values() if not one.entry.ready]
+    if waiting:
+        raise UserError(f"{waiting[0]} is still being read: try again in a moment.")
+    resume = session.has_model
+    if not resume:
+        session.training = training = TrainingState()
+        session.curves_changed.emit()
+    classes = session.classes
+    if all(one.kind == "objects" for one in session.labels.values()):
+        classes = classes[:2]
+    training.phase = "starting"
+    sent = session.send(
+        StartTraining(
+            network=session.network,
+            preset=session.preset,
+            settings=dict(session.settings),
+            classes=tuple(classes),
+            resume=resume,
+            seed=session.seed,
+            device=session.device,
+            checkpoint=str(session.project.checkpoint) if session.project.checkpoint else None,
+        )
+    )
+    if not sent:
+        training.phase = "failed"
+    session.project.update_settings(
+        network=session.network, preset=session.preset, settings=session.settings
+    )
+    session.training_changed.emit()
+
+
+def pause(session: Session) -> None:
+    """Pause, or go on after a pause."""
+    paused = session.training.phase == "paused"
+    session.send(ResumeTraining() if paused else PauseTraining())
+
+
+def stop(session: Session) -> None:
+    """End training and keep the model."""
+    if session.training.running:
+        session.send(StopTraining())
+
+
+def reset(session: Session) -> None:
+    """Forget the network and its curves; labels and files stay."""
+    session.send(ResetTraining())
+    session.training = TrainingState()
+    session.has_model = False
+    session.save_curves(now=True)
+    session.training_changed.emit()
+    session.curves_changed.emit()
+
+
+def save_model(session: Session, path: str | Path) -> None:
+    """Write the model of this moment. Raises UserError when there is none."""
+    if not session.has_model:
+        raise UserError("There is no model yet: press Train first.")
+    path = Path(path)
+    if path.suffix != ".unet":
+        path = path.with_name(path.name + ".unet")
+    start_job(session, f"Saving {path.name}", SaveModel, path=str(path))
+
+
+def load_model(session: Session, path: str | Path) -> None:
+    """Load a model to predict with or to train further."""
+    start_job(session, "Loading the model", LoadModel, path=str(path))
+
+
+def start_job(
+    session: Session, what: str, command: type, *, cancellable: bool = False, **fields: object
+) -> str:
+    """Ask the engine for something that ends with an event; returns the job's id."""
+    session.numbers += 1
+    job = Job(f"job-{session.numbers}", what, cancellable)
+    session.jobs[job.id] = job
+    if not session.send(command(job=job.id, **fields)):
+        del session.jobs[job.id]
+    session.jobs_changed.emit()
+    return job.id

@@ -1,0 +1,58 @@
+"""What the user is looking at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_unet.engine.protocol import Box, Index
+from napari_unet.plugin.images import ImageEntry
+
+SMALL = 1_200_000
+"""Pixels up to which a plane is predicted whole: panning then shows nothing old."""
+LONGEST = 1024
+"""Longest side of the part of a larger plane that is predicted."""
+
+
+def current_index(viewer: Any, entry: ImageEntry) -> Index:
+    """Leading position that the sliders show."""
+    leading = len(entry.image.leading_shape)
+    if not leading:
+        return ()
+    world = np.asarray(viewer.dims.point, float)[-entry.layer.ndim :]
+    position = np.asarray(entry.layer.world_to_data(world), float)
+    axes = entry.layer_axes()[:leading]
+    return tuple(
+        int(np.clip(round(float(position[a])), 0, n - 1))
+        for a, n in zip(axes, entry.image.leading_shape, strict=True)
+    )
+
+
+def screen_box(entry: ImageEntry) -> Box:
+    """Part of the plane that is on screen, in pixels; all of it where that is not known."""
+    corners = np.asarray(entry.layer.corner_pixels)
+    if entry.layer.multiscale:
+        factors = np.asarray(entry.layer.downsample_factors)[entry.layer.data_level]
+        corners = corners * factors[: corners.shape[1]]
+    axes = [a for a in range(len(entry.image.axes)) if entry.image.axes[a] in "yx"]
+    box = []
+    for axis, n in zip(axes, entry.image.spatial_shape, strict=True):
+        low, high = max(0, int(corners[0, axis])), min(n, int(corners[1, axis]) + 1)
+        box.append((low, high) if high - low >= 2 else (0, n))
+    return tuple(box)
+
+
+def visible_box(entry: ImageEntry) -> Box:
+    """What to predict while the user looks: a small plane whole, of a large one the middle of the
+    screen, in steps of 32 pixels, so that panning a little does not ask for a new prediction."""
+    shape = entry.image.spatial_shape
+    if np.prod(shape) <= SMALL:
+        return tuple((0, n) for n in shape)
+    box = []
+    for (low, high), n in zip(screen_box(entry), shape, strict=True):
+        side = min(n, LONGEST, -(-(high - low) // 32) * 32)
+        start = max(0, min((low + high - side) // 2, n - side))
+        start = start // 32 * 32
+        box.append((start, min(n, start + side)))
+    return tuple(box)
