@@ -109,6 +109,7 @@ def coins_layers() -> list[LayerTuple]:
                 "metadata": {
                     "napari_unet": {
                         "image": "coins",
+                        "role": "labels",
                         "kind": "scribbles",
                         "classes": [c.model_dump() for c in sample.classes],
                     }
@@ -122,10 +123,17 @@ def coins_layers() -> list[LayerTuple]:
 def touching_cells_layers() -> list[LayerTuple]:
     """Synthetic touching cells and their exact ids as napari layers."""
     image, objects = touching_cells()
-    note = {"napari_unet": {"image": "touching cells", "kind": "objects", "synthetic": True}}
+    about = {"image": "touching cells", "synthetic": True}
     return [
-        (image, {"name": "touching cells", "metadata": note}, "image"),
-        (objects, {"name": "touching cells: objects", "metadata": note}, "labels"),
+        (image, {"name": "touching cells", "metadata": {"napari_unet": about}}, "image"),
+        (
+            objects,
+            {
+                "name": "touching cells: objects",
+                "metadata": {"napari_unet": about | {"role": "labels", "kind": "objects"}},
+            },
+            "labels",
+        ),
     ]
 
 
