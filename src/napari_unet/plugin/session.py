@@ -40,7 +40,7 @@ from napari_unet.plugin.visible import current_index, visible_box
 
 log = logging.getLogger(__name__)
 
-SETTLE = 0.15
+SETTLE = 0.1
 """Seconds without a change before painting in progress is sent."""
 
 
@@ -262,6 +262,7 @@ class Session:
         self.labels[entry.id] = one
         self.listen(layer.events.paint, lambda e: self.stroke(one))
         self.listen(layer.events.labels_update, lambda e: self._touch(one))
+        self.listen(layer.events.set_data, lambda e: self._touch(one))  # undo says only this
         self.listen(layer.events.data, lambda e: self._all_touched(one))
         self.project.add(one, self.classes)
         if entry.ready:
@@ -293,9 +294,14 @@ class Session:
         return made
 
     def stroke(self, one: LabelEntry) -> None:
-        """A stroke was finished: it is kept before anything else happens."""
-        one.dirty.add(current_index(self.viewer, one.entry))
+        """A stroke was finished: it is kept before anything else happens.
+
+        napari announces the stroke of a brush when it is in the array, what other tools do just
+        before; the latter is caught by the next look.
+        """
+        self._touch(one)
         self.flush()
+        self._touch(one)
 
     def _touch(self, one: LabelEntry) -> None:
         one.dirty.add(current_index(self.viewer, one.entry))

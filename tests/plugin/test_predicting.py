@@ -1,0 +1,118 @@
+"""Predicting an image, tiles, boundary weights, accepting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_unet.engine.protocol import JobFailed, JobFinished, TileDone
+from napari_unet.errors import UserError
+from napari_unet.plugin import predicting
+from napari_unet.plugin.accept import accept_box, accept_object
+from napari_unet.plugin.derived import class_layer, find
+from napari_unet.plugin.session import Session
+
+
+def test_predicting_needs_a_model(session: Session, entry: Any) -> None:
+    with pytest.raises(UserError, match="no model"):
+        predicting.predict_image(session, entry)
+
+
+def test_a_predicted_image_becomes_layers_and_rows(session: Session, entry: Any) -> None:
+    session.has_model = True
+    session.shown |= {"objects", "probability"}
+    job = predicting.predict_image(session, entry)
+    [command] = session.engine.of("predict")
+    arrays = session.engine.arrays
+    assert arrays[command.outputs["probability"].path].shape == (2, 64, 80)
+    arrays[command.outputs["classes"].path][:10] = 1
+    arrays[command.outputs["objects"].path][:10] = 3
+    whole = ((0, 64), (0, 80))
+    for number, confidence in ((0, 0.9), (1, 0.6)):
+        done = TileDone(
+            job=job,
+            index=(),
+            number=number,
+            total=2,
+            output=whole,
+            input=((-112, 176), (-112, 192)),
+            confidence=confidence,
+            entropy=0.1,
+            foreground=0.2,
+        )
+        session.engine.events.append(done)
+    session.engine.events.append(JobFinished(job=job))
+    session.tick()
+    assert find(session.viewer, entry, "prediction").data[:10].all()
+    assert find(session.viewer, entry, "objects").data.max() == 3
+    assert [t.confidence for t in session.tiles] == [0.9, 0.6]
+    layer = predicting.show_tiles(session, entry)
+    assert len(layer.data) == 4
+    assert set(layer.features["part"]) == {"input", "output"}
+    predicting.go_to_tile(session, session.tiles[1])
+    assert layer.selected_data == {1, 3}
+
+
+def test_a_cancelled_prediction_leaves_no_layer(
+    session: Session, entry: Any, told: list[tuple[str, str]]
+) -> None:
+    session.has_model = True
+    job = predicting.predict_image(session, entry)
+    predicting.cancel(session, job)
+    assert session.engine.sent[-1].type == "cancel"
+    session.engine.events.append(JobFailed(job=job, message="cancelled", cancelled=True))
+    session.tick()
+    assert find(session.viewer, entry, "prediction") is None
+    assert "cancelled" in told[-1][1]
+    assert not session.jobs
+
+
+def test_boundary_weights_become_a_layer(session: Session, entry: Any) -> None:
+    with pytest.raises(UserError, match="labels"):
+        predicting.show_boundary_weights(session, entry)
+    session.new_labels(entry, "objects")
+    predicting.show_boundary_weights(session, entry)
+    [command] = session.engine.of("boundary_weights")
+    assert (command.w0, command.sigma) == (10, 5)
+    session.engine.arrays[command.array.path][5, 5] = 8
+    session.engine.events.append(JobFinished(job=command.job))
+    session.tick()
+    assert find(session.viewer, entry, "boundary weights").data[5, 5] == 8
+
+
+def test_the_plan_is_shown_before_anything_is_predicted(session: Session, entry: Any) -> None:
+    layer = predicting.show_tiles(session, entry)
+    assert len(layer.data) == 2  # one tile: what it sees and what it predicts
+    assert np.isnan(session.tiles[0].confidence)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("scribbles", 2), ("classes", 1)])
+def test_accepting_a_rectangle_is_undoable_and_spares_what_was_painted(
+    session: Session, entry: Any, kind: str, expected: int
+) -> None:
+    one = session.new_labels(entry, kind)
+    prediction = class_layer(session.viewer, entry, session.classes)
+    prediction.data[10:20, 10:20] = 1
+    one.layer.data_setitem((np.array([12]), np.array([12])), 7)
+    before = one.layer.data.copy()
+    count = accept_box(one.layer, prediction, one.kind, (), ((5, 15), (10, 20)))
+    assert one.layer.data[10, 10] == expected
+    assert one.layer.data[12, 12] == 7
+    assert one.layer.data[16, 12] == 0
+    assert count == (10 * 10 - 1 if kind == "scribbles" else 5 * 10 - 1)
+    one.layer.undo()
+    np.testing.assert_array_equal(one.layer.data, before)
+
+
+def test_accepting_an_object_gives_it_a_new_id(session: Session, entry: Any) -> None:
+    one = session.new_labels(entry, "objects")
+    prediction = class_layer(session.viewer, entry, session.classes)
+    prediction.data[10:20, 10:20] = 1
+    prediction.data[40:50, 40:50] = 1
+    one.layer.data_setitem((np.array([0]), np.array([0])), 5)
+    assert accept_object(one.layer, prediction, "objects", (), (45, 45)) == 100
+    assert one.layer.data[45, 45] > 5
+    assert one.layer.data[15, 15] == 0
+    assert accept_object(one.layer, prediction, "objects", (), (0, 30)) == 0

@@ -1,0 +1,163 @@
+"""Images and labels: what is painted reaches engine and journal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_unet.errors import UserError
+from napari_unet.plugin.derived import find
+from napari_unet.plugin.session import Session
+from napari_unet.project.project import Project
+
+
+def test_new_labels_lie_on_the_image_and_are_told_to_the_engine(session: Any, image: Any) -> None:
+    layer = session.viewer.add_image(image, name="cells", scale=(0.5, 0.5), translate=(3, 4))
+    one = session.new_labels(session.use_image(layer))
+    np.testing.assert_allclose(one.layer.scale, (0.5, 0.5))
+    np.testing.assert_allclose(one.layer.translate, (3, 4))
+    assert one.layer.name == "cells: labels"
+    assert one.layer.metadata["napari_unet"] == {
+        "image": "cells",
+        "role": "labels",
+        "kind": "scribbles",
+    }
+    [opened] = session.engine.of("open_image")
+    [labels] = session.engine.of("set_labels")
+    assert (opened.axes, opened.spacing) == ("yx", (0.5, 0.5))
+    assert (labels.image, labels.kind, labels.complete) == (opened.id, "scribbles", False)
+    np.testing.assert_array_equal(session.engine.arrays[opened.array.path], image)
+
+
+def test_a_stroke_is_in_the_journal_and_in_the_engines_file_when_it_ends(
+    session: Session, entry: Any, paint: Callable[..., None]
+) -> None:
+    one = session.new_labels(entry)
+    paint(one.layer, (slice(3, 9), slice(5, 20)), 2)
+    assert (session.engine.arrays[one.ref.path][3:9, 5:20] == 2).all()
+    assert session.engine.of("labels_changed")[-1].index == ()
+    assert session.project.project is not None
+    np.testing.assert_array_equal(session.project.project.labels(one.project_id), one.layer.data)
+
+
+def test_undo_reaches_the_engine_too(
+    session: Session, entry: Any, paint: Callable[..., None]
+) -> None:
+    one = session.new_labels(entry)
+    paint(one.layer, (slice(3, 9), slice(5, 20)), 2)
+    one.layer.undo()
+    session.flush()
+    assert not one.sent.any()
+    assert not session.project.project.labels(one.project_id).any()
+
+
+def test_a_stack_sends_the_plane_that_was_painted(session: Session) -> None:
+    layer = session.viewer.add_image(np.zeros((4, 32, 40), np.uint16), name="stack")
+    one = session.new_labels(session.use_image(layer))
+    session.viewer.dims.set_current_step(0, 2)
+    one.layer.data_setitem((np.array([2]), np.array([5]), np.array([6])), 1)
+    session.flush()
+    assert [c.index for c in session.engine.of("labels_changed")] == [(2,)]
+    assert one.sent[2, 5, 6] == 1
+
+
+def test_rgb_and_dask_images_are_spooled(session: Session) -> None:
+    rgb = session.viewer.add_image(np.zeros((40, 50, 3), np.uint8), name="rgb")
+    entry = session.use_image(rgb)
+    assert (entry.image.axes, entry.image.channels, entry.shape) == ("yxc", 3, (40, 50))
+    lazy = da.random.random((3, 20, 30), chunks=(1, 20, 30)).astype(np.float32)
+    other = session.use_image(session.viewer.add_image(lazy, name="lazy"))
+    session.new_labels(other)
+    for _ in range(200):
+        session.tick()
+        if other.ready:
+            break
+        __import__("time").sleep(0.01)
+    np.testing.assert_array_equal(session.engine.arrays[other.ref.path], lazy.compute())
+
+
+def test_labels_of_another_size_are_explained(session: Session, entry: Any) -> None:
+    wrong = session.viewer.add_labels(np.zeros((10, 10), int))
+    with pytest.raises(UserError, match="10 x 10"):
+        session.use_labels(entry, wrong, "classes")
+
+
+def test_a_0_255_mask_becomes_classes_with_a_note(
+    session: Session, entry: Any, told: list[tuple[str, str]]
+) -> None:
+    mask = np.zeros(entry.shape, np.uint8)
+    mask[10:30, 10:30] = 255
+    one = session.use_labels(entry, session.viewer.add_labels(mask), "classes")
+    assert set(np.unique(one.layer.data)) == {0, 1}
+    assert any("255" in text for _, text in told)
+
+
+def test_a_binary_mask_becomes_objects_with_a_note(
+    session: Session, entry: Any, told: list[tuple[str, str]]
+) -> None:
+    mask = np.zeros(entry.shape, np.uint8)
+    mask[2:10, 2:10] = mask[30:40, 30:40] = 1
+    one = session.use_labels(entry, session.viewer.add_labels(mask), "objects")
+    assert set(np.unique(one.layer.data)) == {0, 1, 2}
+    assert told
+
+
+def test_a_float_image_is_refused_as_labels(session: Session, entry: Any) -> None:
+    layer = session.viewer.add_image(np.random.default_rng(1).random(entry.shape))
+    with pytest.raises(UserError):
+        session.use_labels(entry, layer, "classes")
+
+
+def test_marking_a_region_reaches_the_engine(session: Session, entry: Any) -> None:
+    one = session.new_labels(entry)
+    session.mark_complete(entry, ((10, 20), (30, 50)))
+    assert one.regions[10:20, 30:50].all()
+    assert one.regions.sum() == 10 * 20
+    kept = session.project.project.labels(one.regions_project_id)
+    np.testing.assert_array_equal(kept, one.regions)
+
+
+def test_classes_keep_colours_in_all_layers(session: Session, entry: Any) -> None:
+    one = session.new_labels(entry)
+    session.add_class("vessel")
+    session.rename_class(2, color="#123456")
+    assert [c.name for c in session.classes][2] == "vessel"
+    np.testing.assert_allclose(
+        one.layer.colormap.color_dict[3][:3], np.array([0x12, 0x34, 0x56]) / 255, atol=1e-6
+    )
+    session.pick_class(2)
+    assert one.layer.selected_label == 3
+
+
+def test_removing_the_image_forgets_it(session: Session, entry: Any) -> None:
+    session.new_labels(entry)
+    session.viewer.layers.remove(entry.layer)
+    assert not session.images
+    assert not session.labels
+    assert session.engine.of("close_image")
+
+
+def test_closing_keeps_the_last_stroke_and_ends_the_engine(
+    session: Session, entry: Any, paint: Callable[..., None]
+) -> None:
+    one = session.new_labels(entry)
+    folder = session.project.project.folder
+    one.layer.data[40:50, 40:50] = 1  # not even announced by napari
+    one.dirty.add(())
+    session.close()
+    assert session.engine.closed
+    with Project.open(folder) as project:
+        assert (project.labels(one.project_id)[40:50, 40:50] == 1).all()
+
+
+def test_nothing_here_imports_torch() -> None:
+    assert "torch" not in sys.modules
+
+
+def test_find_knows_only_our_layers(session: Session, entry: Any) -> None:
+    assert find(session.viewer, entry, "prediction") is None
