@@ -1,0 +1,117 @@
+"""Does the view stutter while the engine trains at full speed?
+
+Opens the real window on a sample, trains on its strokes, and measures how late a 5 ms timer of the
+GUI's event loop fires: with the engine idle, while training, each while a script pans the view; and
+how many steps the engine makes with the view still. Also the time from the click on Train to the
+first preview, and how long opening the dock takes.
+
+    QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=30, help="length of each part")
+    options = parser.parse_args()
+
+    import napari
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
+
+    from napari_unet.plugin.main_dock import make_dock, session_of
+    from napari_unet.samples import coins_layers
+
+    viewer = napari.Viewer(title="U-Net")
+    for data, arguments, kind in coins_layers():
+        getattr(viewer, f"add_{kind}")(data, **arguments)
+    clock = time.perf_counter()
+    viewer.window.add_dock_widget(make_dock(viewer), name="U-Net", area="right")
+    opening = time.perf_counter() - clock
+    viewer.window._qt_window.resize(1500, 950)
+    viewer.fit_to_view()
+    session = session_of(viewer)
+
+    def turn(seconds: float, *, until: Any = None) -> float:
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds and not (until and until()):
+            QApplication.processEvents()
+            time.sleep(0.0005)
+        return time.perf_counter() - start
+
+    def pan(seconds: float) -> dict[str, float]:
+        late: list[float] = []
+        last = [time.perf_counter()]
+
+        def beat() -> None:
+            now = time.perf_counter()
+            late.append(max(0.0, now - last[0] - 0.005) * 1000)
+            last[0] = now
+
+        def move() -> None:
+            angle = time.perf_counter() * 2
+            centre = (0.0, 150 + 60 * math.sin(angle), 190 + 60 * math.cos(angle))
+            viewer.scene.camera.center = centre
+
+        timer, mover = QTimer(), QTimer()
+        timer.setInterval(5)
+        timer.timeout.connect(beat)
+        mover.setInterval(33)
+        mover.timeout.connect(move)
+        last[0] = time.perf_counter()
+        timer.start()
+        mover.start()
+        turn(seconds)
+        timer.stop()
+        mover.stop()
+        values = np.array(late)
+        return {
+            "p50_ms": round(float(np.percentile(values, 50)), 1),
+            "p99_ms": round(float(np.percentile(values, 99)), 1),
+            "max_ms": round(float(values.max()), 1),
+        }
+
+    warm = turn(60, until=lambda: session.engine_was_ready)
+    turn(2)
+    idle = pan(options.seconds)
+    train = viewer.window._qt_window.findChild(object, "train")
+    clock = time.perf_counter()
+    train.click()
+    turn(60, until=lambda: any("prediction" in layer.name for layer in viewer.layers))
+    first = time.perf_counter() - clock
+    turn(3)
+    steps = session.training.step
+    turn(options.seconds / 2)
+    still = (session.training.step - steps) / (options.seconds / 2)
+    steps = session.training.step
+    clock = time.perf_counter()
+    busy = pan(options.seconds)
+    moved = (session.training.step - steps) / (time.perf_counter() - clock)
+    result = {
+        "dock_opens_s": round(opening, 2),
+        "engine_warm_s": round(warm, 2),
+        "click_to_first_preview_s": round(first, 2),
+        "idle_engine_panning": idle,
+        "training_panning": busy,
+        "steps_per_second_still": round(still, 2),
+        "steps_per_second_panning": round(moved, 2),
+        "steps_kept": round(moved / still, 2) if still else None,
+        "torch_in_gui": "torch" in sys.modules,
+    }
+    print(json.dumps(result, indent=2))
+    session.close()
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
