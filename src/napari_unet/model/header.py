@@ -12,11 +12,10 @@ from typing import Any, Literal, Self, cast
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from napari_unet.annotations.kinds import MAX_CLASSES, LabelKind
 from napari_unet.errors import UserError
 
 SCHEMA_VERSION = 1
-MAX_CLASSES = 254
-"""Class indices are stored as uint8, of which 255 means 'not labelled'."""
 
 # Okabe and Ito's colours, told apart by colour-blind people too; the background comes first.
 _COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#999999")
@@ -97,7 +96,7 @@ class Header(Part):
     dims: Literal[2, 3]
     in_channels: int = Field(ge=1, le=4096)
     classes: tuple[ClassDescription, ...] = Field(min_length=2, max_length=MAX_CLASSES)
-    label_kind: Literal["scribbles", "classes", "objects"]
+    label_kind: LabelKind
     axes: str = Field(pattern=r"^[tzcyx]{2,5}$")
     spacing: tuple[float, ...] | None = None
     normalisation: NormalisationConstants

@@ -1,0 +1,116 @@
+"""What the command line says: results on stdout, all else on stderr; one sentence for a fault."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, ParamSpec, TypeVar
+
+import typer
+
+from napari_unet.errors import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
+
+
+def result(text: str) -> None:
+    """One line of what was asked for."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """One line of what else there is to say."""
+    typer.echo(text, err=True)
+
+
+def fail(sentence: str, code: int = 1) -> NoReturn:
+    note(f"Error: {sentence}")
+    raise typer.Exit(code)
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """A command whose faults become one sentence and an exit code instead of a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except UserError as error:
+            details = getattr(error, "details", "")
+            fail(f"{error} Details are in {write_log(details)}." if details else str(error))
+        except KeyboardInterrupt:
+            note("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            log = write_log(traceback.format_exc())
+            fail(
+                f"Something went wrong that should not ({type(error).__name__}: {reason}). "
+                f"Details are in {log}; please report them."
+            )
+
+    return run
+
+
+def write_log(details: str) -> Path:
+    """Keep a traceback in a file of its own, in the user's log folder or else a temporary one."""
+    import platformdirs
+
+    name = f"command-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    text = f"{' '.join(sys.argv)}\n{details}"
+    try:
+        folder = Path(platformdirs.user_log_dir("napari-unet-live", appauthor=False))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+        return folder / name
+    except OSError:
+        handle, path = tempfile.mkstemp(prefix="napari-unet-", suffix=".log", text=True)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        return Path(path)
+
+
+class ProgressLine:
+    """One line on stderr that is written over again; in a file, a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._every = 0.1 if self._terminal else 10.0
+        self._last = time.monotonic() if not self._terminal else 0.0
+        self._width = 0
+
+    def show(self, text: str, *, always: bool = False) -> None:
+        """Show ``text`` unless the last one is too recent."""
+        now = time.monotonic()
+        if not always and now - self._last < self._every:
+            return
+        self._last = now
+        if self._terminal:
+            sys.stderr.write("\r" + text.ljust(self._width))
+            sys.stderr.flush()
+            self._width = len(text)
+        else:
+            note(text)
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        self.end()
+        note(text)
+
+    def end(self) -> None:
+        """Leave the last line where it is and go to the next."""
+        if self._terminal and self._width:
+            sys.stderr.write("\n")
+            self._width = 0

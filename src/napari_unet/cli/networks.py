@@ -1,0 +1,33 @@
+"""``napari-unet networks``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from napari_unet.cli.console import result
+from napari_unet.networks import registry
+
+
+def run_networks(name: str | None, *, as_json: bool) -> None:
+    """Print the registry's facts; :class:`UserError` for a network that there is not."""
+    rows = registry.facts(name)
+    result(json.dumps(rows, indent=1) if as_json else "\n\n".join(_text(row) for row in rows))
+
+
+def _text(row: dict[str, Any]) -> str:
+    at = row["at"]
+    size = " x ".join(map(str, at["size"]))
+    lines = [
+        f"{row['name']}: {row['title']} ({row['paper']})",
+        f"  {row['when']}",
+        f"  works in           {' and '.join(f'{d}D' for d in row['dims'])}",
+        f"  parameters         {row['parameters']:,}",
+        f"  multiply-adds      {row['macs'] / 1e9:.1f} billion",
+        f"  receptive field    {' x '.join(map(str, row['receptive_field']))} pixels",
+        f"  total stride       {' x '.join(map(str, row['stride']))} pixels",
+        f"  tiles are exact    {'yes' if row['tile_exact'] else 'no (overlaps are blended)'}",
+        f"  figures hold for   width {at['width']}, {at['channels']} channel(s), "
+        f"{at['classes']} classes, {size} pixels",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,29 @@
+"""``napari-unet predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_unet.cli.console import ProgressLine, result
+
+
+def run_predict(model: Path, images: str, *, out: Path, outputs: list[str], **options: Any) -> None:
+    """Predict files; prints the path of each file that was written."""
+    from napari_unet.core import predict_files
+    from napari_unet.model.model import load
+
+    line = ProgressLine()
+    try:
+        for progress in predict_files(load(model), images, out, outputs, **options):
+            if progress.problem and progress.total > 1:
+                line.note(f"{progress.path.name} was left out: {progress.problem}")
+            for path in progress.written:
+                line.end()
+                result(str(path))
+            line.show(
+                f"image {progress.number} of {progress.total}, tile {progress.tile} of "
+                f"{progress.tiles} ({progress.fraction:.0%})"
+            )
+    finally:
+        line.end()

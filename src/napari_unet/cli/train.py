@@ -1,0 +1,174 @@
+"""``napari-unet train``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from napari_unet.cli.console import ProgressLine, note, result
+from napari_unet.errors import UserError
+
+if TYPE_CHECKING:
+    from napari_unet.core import Run
+    from napari_unet.training.events import Event
+
+FIRST_CHECKPOINT = 60.0
+"""Seconds into a training after which it is kept beside ``--out`` for the first time."""
+
+
+def run_train(
+    images: str,
+    labels: str,
+    *,
+    out: Path,
+    resume: bool,
+    start: str,
+    spacing: str | None,
+    **options: Any,
+) -> None:
+    """Train and save; prints the path of the model. Raises typer.Exit when it was interrupted."""
+    _check_out(out, resume=resume, start=start)
+    sizes = parse_spacing(spacing) if spacing is not None else None
+    from napari_unet.core import prepare
+
+    checkpoint = out.with_name(f"{out.stem}.checkpoint.unet")
+    resume_from = None
+    if resume:
+        resume_from = checkpoint if checkpoint.exists() else out
+        if options.pop("network") is not None or start != "random":
+            raise UserError(
+                "A resumed training keeps its network and start: leave out --network and --start."
+            )
+        options["network"] = None
+    run = prepare(images, labels, start=start, spacing=sizes, resume_from=resume_from, **options)
+    line = ProgressLine()
+    try:
+        with _stopped_by_signals(run) as received:
+            _follow(run, line, checkpoint)
+    finally:
+        line.end()
+    if run.trainer.step == 0:
+        note("Stopped before the first step: nothing was saved.")
+    else:
+        run.model().save(out, run.trainer.state())
+        checkpoint.unlink(missing_ok=True)
+        result(str(out))
+    if received:
+        raise typer.Exit(128 + received[0])
+
+
+def parse_spacing(text: str) -> tuple[float, ...]:
+    """``0.5,0.5`` as numbers; :class:`UserError` for anything else."""
+    try:
+        sizes = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(
+            f"The pixel size {text!r} is not understood: write numbers with commas between, e.g. "
+            f"0.5,0.5 (y, x)."
+        ) from None
+    return sizes
+
+
+def _check_out(out: Path, *, resume: bool, start: str) -> None:
+    """What could go wrong with ``out`` after the training, found out before it."""
+    from napari_unet.model.file import read_header
+
+    if resume and not out.exists():
+        if not out.with_name(f"{out.stem}.checkpoint.unet").exists():
+            raise UserError(f"There is no model {out} to resume; leave out --resume.")
+    elif out.exists():
+        if start not in ("random", "general") and Path(start).exists() and out.samefile(start):
+            raise UserError(
+                f"{out} is the model to start from and would be overwritten: give --out another "
+                f"name, or use --resume to go on with it."
+            )
+        try:
+            read_header(out)
+        except UserError as error:
+            raise UserError(
+                f"{out} exists and is not a model that this version can read: give --out another "
+                f"name. ({error})"
+            ) from None
+    folder = next((p for p in out.absolute().parents if p.exists()), None)
+    if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(f"{out} cannot be saved: no permission to write in {folder}.")
+
+
+@contextmanager
+def _stopped_by_signals(run: Run) -> Iterator[list[int]]:
+    """Ctrl-C or a polite kill (as from a cluster's scheduler) ends the training after this step."""
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        run.trainer.stop()
+        note(
+            "\nStopping: the model trained so far is kept. (Ctrl-C again: stop at once, keep none.)"
+        )
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _follow(run: Run, line: ProgressLine, checkpoint: Path) -> None:
+    from napari_unet.core import TrainingError
+    from napari_unet.training.events import Checkpoint, Failed
+
+    run.trainer.checkpoint_cost = FIRST_CHECKPOINT / 20
+    for event in run.events():
+        if isinstance(event, Failed):
+            raise TrainingError(event.message, event.details)
+        if isinstance(event, Checkpoint):
+            clock = time.perf_counter()
+            run.model().save(checkpoint, event.state)
+            spent = time.perf_counter() - clock
+            run.trainer.checkpoint_cost = spent
+            run.trainer.seconds += spent  # the budget is wall time
+        tell(event, line)
+
+
+def tell(event: Event, line: ProgressLine) -> None:
+    """Show an event of the training."""
+    from napari_unet.training.events import Finished, Notice, Progress, Started
+
+    match event:
+        case Started():
+            line.note(
+                f"Training {event.network} ({event.parameters:,} parameters) on {event.device}, "
+                f"{event.precision}, {event.batch} tile(s) of "
+                f"{' x '.join(map(str, event.tile))} pixels a step."
+            )
+            for text in event.notes:
+                line.note(f"Note: {text}")
+        case Notice():
+            line.note(f"Note: {event.message}")
+        case Progress():
+            text = (
+                f"step {event.step}   loss {event.loss:.3f}   "
+                f"{event.steps_per_second:.1f} steps/s   {event.seconds:.0f} s"
+            )
+            if event.validation is not None and event.validation.mean is not None:
+                text += f"   validation IoU {event.validation.mean:.3f}"
+            line.show(text, always=event.validation is not None)
+        case Finished():
+            score = event.validation.mean if event.validation is not None else None
+            line.note(
+                f"Finished after {event.step} steps, {event.seconds:.1f} s"
+                + (f"; validation IoU {score:.3f}." if score is not None else ".")
+            )
+        case _:
+            pass

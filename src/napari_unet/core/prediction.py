@@ -1,0 +1,163 @@
+"""Predict files: one after the other, tile by tile, each output whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unet.errors import UserError
+from napari_unet.images.image import Image
+from napari_unet.images.reading import find_files, read_image, stem
+from napari_unet.model.model import Model
+from napari_unet.prediction.files import PredictionFiles
+from napari_unet.prediction.output import DTYPES
+from napari_unet.prediction.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class FileProgress:
+    """``tile`` of ``tiles`` of image ``number`` of ``total`` is done.
+
+    ``written``: the files of this image, once they are there. ``problem``: why there are none.
+    """
+
+    path: Path
+    number: int
+    total: int
+    tile: int
+    tiles: int
+    written: tuple[Path, ...] = ()
+    problem: str = ""
+
+    @property
+    def fraction(self) -> float:
+        """Part of the whole job that is done, each image counting the same."""
+        return (self.number - 1 + self.tile / max(1, self.tiles)) / self.total
+
+
+def predict_files(
+    model: Model,
+    images: str | Path,
+    out: str | Path,
+    outputs: Sequence[str] = (),
+    *,
+    rotations: bool = False,
+    tile: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    axes: str | None = None,
+) -> Iterator[FileProgress]:
+    """Write ``out/<stem>.<output>.tif`` for every image of a file, folder or pattern.
+
+    Arrays are read and written tile by tile and need not fit in memory (but one plane of
+    probabilities lies on disk while its objects are found). Existing files are replaced once the
+    new ones are whole; closing the generator cancels and leaves the image at hand as it was. An
+    image that cannot be predicted is reported and the others go on.
+
+    Parameters
+    ----------
+    outputs
+        Of ``probability``, ``classes``, ``objects``, ``uncertainty``; by default classes, and
+        objects too for an objects model.
+    axes
+        Of all files; by default what each file says.
+    rotations, tile, device, precision
+        As of :meth:`Model.predict`.
+
+    Raises
+    ------
+    UserError
+        No images, two of one stem, an unknown output or device; at the end, how many images could
+        not be predicted.
+    """
+    chosen = list(dict.fromkeys(outputs or model.default_outputs))
+    for output in chosen:
+        if output not in DTYPES:
+            raise UserError(f"There is no output {output!r}; choose from {', '.join(DTYPES)}.")
+    if tile is not None and tile < 1:
+        raise UserError(f"A tile of {tile} pixels is none: give a number from 1.")
+    paths = find_files(images)
+    _check_stems(paths)
+    predictor = model.predictor(device, precision)
+    problems: list[str] = []
+    for number, path in enumerate(paths, 1):
+        step = (path, number, len(paths))
+        try:
+            image = model.as_image(read_image(path, axes, model.header.dims))
+            yield from _predict(
+                model, predictor, image, Path(out), chosen, rotations=rotations, tile=tile, at=step
+            )
+        except UserError as error:
+            problems.append(str(error))
+            yield FileProgress(*step, 1, 1, problem=str(error))
+    if len(problems) == len(paths) == 1:
+        raise UserError(problems[0])
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {len(paths)} images could not be predicted; the first one: "
+            f"{problems[0]}"
+        )
+
+
+def _predict(
+    model: Model,
+    predictor: Predictor,
+    image: Image,
+    out: Path,
+    outputs: list[str],
+    *,
+    rotations: bool,
+    tile: int | None,
+    at: tuple[Path, int, int],
+) -> Iterator[FileProgress]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    description = _description(model, image, rotations, predictor.precision)
+    files = PredictionFiles(
+        out, stem(at[0]), outputs, image, model.class_names, description=description
+    )
+    last = 0
+    with files:
+        for one in model.tiles(image, predictor, rotations=rotations, tile=tile):
+            files.write(one.index, one.tile.output, one.probability)
+            if "objects" in outputs and one.last_of_plane:
+                files.write_objects(one.index, model.objects(files.plane(one.index)))
+            if one.number < one.total:
+                yield FileProgress(*at, one.number, one.total)
+            last = one.total
+    yield FileProgress(*at, last, last, tuple(files.paths.values()))
+
+
+def _check_stems(paths: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(stem(path), path)
+        if other is not path:
+            raise UserError(
+                f"{other} and {path} have the same name apart from the extension: their "
+                f"predictions would overwrite each other."
+            )
+
+
+def _description(model: Model, image: Image, rotations: bool, precision: str) -> str:
+    """What made these files, as JSON, for whoever opens them later."""
+    constants = model.normalisation(image)
+    return json.dumps(
+        {
+            "software": "napari-unet-live",
+            "network": model.header.network,
+            "model_created": model.header.provenance.created,
+            "classes": model.class_names,
+            "normalisation": {
+                "method": constants.method,
+                "low": constants.low,
+                "high": constants.high,
+            },
+            "rotations": rotations,
+            "precision": precision,
+        }
+    )

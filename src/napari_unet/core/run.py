@@ -1,0 +1,276 @@
+"""A training from what the user hands over to a model: Python's and the command line's way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from napari_unet.core.seconds import parse_seconds
+from napari_unet.core.sources import Labelled, Sources, open_labelled
+from napari_unet.core.training import Classes, describe_classes, finish, make_trainer, resume
+from napari_unet.errors import UserError
+from napari_unet.model import file
+from napari_unet.model.header import ClassDescription, Header
+from napari_unet.model.model import Model
+from napari_unet.model.provenance import image_hash
+from napari_unet.training.data import LabelledImage
+from napari_unet.training.events import Event, Failed, Notice
+from napari_unet.training.trainer import Trainer
+
+DEFAULT_BUDGET = 60.0
+"""Seconds of training when neither budget nor steps are given."""
+
+
+class TrainingError(UserError):
+    """Training ended because of a fault; ``details`` holds the traceback, for the log."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+@dataclass
+class Run:
+    """One training: iterate over :meth:`events`, then take the :meth:`model`."""
+
+    trainer: Trainer
+    labelled: Labelled
+    steps: int | None
+    budget: float | None
+    classes: tuple[ClassDescription, ...] | None
+    hashes: Mapping[str, str]
+    start: str
+    seed: int
+    notes: list[str] = field(default_factory=list)
+
+    def events(self) -> Iterator[Event]:
+        """Notes as notices first, then the events of the trainer."""
+        yield from (Notice(note) for note in self.notes)
+        yield from self.trainer.run(steps=self.steps, budget=self.budget)
+
+    def model(self) -> Model:
+        """The model of this moment; training may go on."""
+        return finish(
+            self.trainer,
+            kind=self.labelled.kind,
+            images=[one.image for one in self.labelled.images],
+            classes=self.classes,
+            hashes=self.hashes,
+            start=self.start,
+            seed=self.seed,
+        )
+
+
+def prepare(
+    images: Sources,
+    labels: Sources,
+    *,
+    budget: str | float | None = None,
+    steps: int | None = None,
+    network: str | None = None,
+    preset: str = "live",
+    kind: str | None = None,
+    classes: Classes = None,
+    start: str | Path = "random",
+    regions: Sources | None = None,
+    seed: int = 0,
+    validation: str | Path = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    axes: str | None = None,
+    spacing: tuple[float, ...] | None = None,
+    dims: int = 2,
+    resume_from: str | Path | None = None,
+    **settings: Any,
+) -> Run:
+    """Read everything and make the trainer; arguments as of :func:`train`.
+
+    ``resume_from``: a model file with a training state. The training goes on where it was, with its
+    network, settings, classes, kind of labels and seed; ``steps`` counts from its beginning.
+    """
+    if budget is not None and steps is not None:
+        raise UserError("Give either a budget or a number of steps, not both.")
+    if steps is not None and steps < 1:
+        raise UserError(f"{steps} steps are none: give a number from 1.")
+    seconds = None if budget is None else parse_seconds(budget)
+    notes = []
+    if seconds is None and steps is None:
+        seconds = DEFAULT_BUDGET
+        notes.append(f"No budget was given: training for {DEFAULT_BUDGET:.0f} s.")
+    header: Header | None = None
+    state: dict[str, Any] | None = None
+    if resume_from is not None:
+        header, state = _interrupted(resume_from)
+        kind, classes, seed = header.label_kind, header.classes, header.provenance.seed or 0
+        axes, dims = axes or None, header.dims
+    labelled = open_labelled(
+        images, labels, kind=kind, regions=regions, axes=axes, dims=dims, spacing=spacing
+    )
+    held_out: tuple[LabelledImage, ...] = ()
+    if str(validation) not in ("auto", "none"):
+        held_out = _validation_images(Path(validation), labelled.kind, axes, dims)
+        validation = "auto"
+    hashes = {one.image.name: image_hash(one.image) for one in labelled.images}
+    clock = time.perf_counter()
+    common: dict[str, Any] = {
+        "seed": seed,
+        "validation": str(validation),
+        "held_out": held_out,
+        "device": device,
+        "precision": precision,
+        "classes": classes,
+    }
+    if header is None:
+        arguments = settings.pop("arguments", None)
+        trainer = make_trainer(
+            labelled.images,
+            network=network,
+            arguments=arguments,
+            preset_name=preset,
+            settings=settings,
+            start=start,
+            **common,
+        )
+    else:
+        recipe = dict(header.preset)
+        trainer = make_trainer(
+            labelled.images,
+            network=header.network,
+            arguments=header.arguments,
+            preset_name=str(recipe.pop("name", "live")),
+            settings=recipe,
+            **common,
+        )
+        assert state is not None
+        resume(trainer, state, str(resume_from))
+        if seconds is not None:  # the trainer counts only what comes from here on
+            seconds = max(0.1, seconds - (time.perf_counter() - clock))
+        start = header.provenance.start
+        if {i.sha256 for i in header.provenance.images} != set(hashes.values()):
+            notes.append(f"These are not the images that {resume_from} was trained on so far.")
+    return Run(
+        trainer,
+        labelled,
+        steps,
+        seconds,
+        describe_classes(classes),
+        hashes,
+        str(start),
+        seed,
+        [*labelled.notes, *notes],
+    )
+
+
+def train(
+    images: Sources,
+    labels: Sources,
+    *,
+    budget: str | float | None = None,
+    steps: int | None = None,
+    network: str | None = None,
+    preset: str = "live",
+    kind: str | None = None,
+    classes: Classes = None,
+    start: str | Path = "random",
+    regions: Sources | None = None,
+    seed: int = 0,
+    validation: str | Path = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    axes: str | None = None,
+    spacing: tuple[float, ...] | None = None,
+    dims: int = 2,
+    on_event: Callable[[Event], object] | None = None,
+    **settings: Any,
+) -> Model:
+    """Train a model.
+
+    Parameters
+    ----------
+    images, labels
+        A path (file, folder or pattern), an array, an :class:`~napari_unet.images.image.Image`, or
+        a list of them. Files belong together by their stem. Labels are integers with the axes of
+        their image without c.
+    budget
+        Seconds (``60``, ``"60s"``, ``"2m"``, ``"1h"``) from the decoded images to the model.
+    steps
+        Number of optimiser steps instead; with neither, training takes 60 seconds.
+    kind
+        ``scribbles`` (0 = not labelled, 1 = background, 2.. = classes), ``classes`` (0 =
+        background) or ``objects`` (ids). None guesses between the last two, and says so.
+    classes
+        Names of the classes, background first, or their number.
+    network, preset
+        See ``napari-unet networks``; ``live`` or ``paper2015``. Further keywords replace fields of
+        the preset, e.g. ``batch=2, arguments={"width": 32}``.
+    start
+        ``random``, or a model file to tune.
+    regions
+        Masks (non-zero = fully annotated), one for each image.
+    validation
+        ``auto``, ``none``, or a folder with ``images`` and ``labels`` that are only scored.
+    axes, spacing, dims
+        What the letters of ``tzcyx`` stand for, pixel size by spatial axis, and whether z is
+        spatial (3) or a stack of planes (2).
+    seed, device, precision
+        The same seed, data and number of steps give the same model on the same machine.
+    on_event
+        Called with every event of :mod:`napari_unet.training.events`.
+
+    Raises
+    ------
+    UserError
+        Input that cannot be used, or a training that failed.
+    """
+    run = prepare(
+        images,
+        labels,
+        budget=budget,
+        steps=steps,
+        network=network,
+        preset=preset,
+        kind=kind,
+        classes=classes,
+        start=start,
+        regions=regions,
+        seed=seed,
+        validation=validation,
+        device=device,
+        precision=precision,
+        axes=axes,
+        spacing=spacing,
+        dims=dims,
+        **settings,
+    )
+    for event in run.events():
+        if on_event is not None:
+            on_event(event)
+        if isinstance(event, Failed):
+            raise TrainingError(event.message, event.details)
+    return run.model()
+
+
+def _interrupted(path: str | Path) -> tuple[Header, dict[str, Any]]:
+    header, _, state = file.load(path)
+    if state is None:
+        raise UserError(f"{path} holds no training state to go on from; use it as a start instead.")
+    return header, state
+
+
+def _validation_images(
+    folder: Path, kind: str, axes: str | None, dims: int
+) -> tuple[LabelledImage, ...]:
+    if not (folder / "images").is_dir() or not (folder / "labels").is_dir():
+        raise UserError(
+            f"The validation folder {folder} must hold the folders 'images' and 'labels' "
+            f"(or give auto or none)."
+        )
+    found = open_labelled(folder / "images", folder / "labels", kind=kind, axes=axes, dims=dims)
+    # Training images may have the same names.
+    return tuple(
+        replace(one, image=replace(one.image, name=f"validation/{one.image.name}"))
+        for one in found.images
+    )

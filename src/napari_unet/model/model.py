@@ -1,0 +1,272 @@
+"""A trained network and all that it needs to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from napari_unet.annotations.objects import objects_from_probability
+from napari_unet.errors import UserError
+from napari_unet.images.image import ArrayLike, Box, Image, Index
+from napari_unet.images.normalise import Normalisation
+from napari_unet.images.tiling import Tile
+from napari_unet.model import file
+from napari_unet.model.header import Header
+from napari_unet.networks import registry
+from napari_unet.networks.geometry import Geometry
+from napari_unet.prediction.device import choose_device, choose_precision
+from napari_unet.prediction.output import DTYPES, write_tile
+from napari_unet.prediction.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class TilePrediction:
+    """What one tile of one plane gave; ``number`` of ``total`` counts over all planes from 1."""
+
+    index: Index
+    tile: Tile
+    probability: npt.NDArray[np.float32]
+    number: int
+    total: int
+    last_of_plane: bool
+
+
+class Model:
+    """A network with averaged weights and the header that says how to use it."""
+
+    def __init__(self, header: Header, network: nn.Module) -> None:
+        self.header = header
+        self.network = network.eval()
+
+    @property
+    def geometry(self) -> Geometry:
+        return registry.geometry(self.header.network, self.header.arguments, self.header.dims)
+
+    @property
+    def class_names(self) -> list[str]:
+        return [c.name for c in self.header.classes]
+
+    @property
+    def default_outputs(self) -> tuple[str, ...]:
+        """What is written when nobody says what: classes, and objects for an objects model."""
+        return ("classes", "objects") if self.header.label_kind == "objects" else ("classes",)
+
+    def predictor(self, device: str = "auto", precision: str = "auto") -> Predictor:
+        """The network ready to predict; it is moved to the device.
+
+        :class:`UserError` where the machine has no such device or the device no such precision.
+        """
+        chosen = choose_device(device)
+        return Predictor(
+            self.network,
+            self.geometry,
+            device=chosen,
+            precision=choose_precision(precision, chosen),
+        )
+
+    def as_image(
+        self, image: Image | ArrayLike, axes: str | None = None, name: str = "the image"
+    ) -> Image:
+        """The image as this model sees it: an array gets its axes from the header.
+
+        An array has as many dimensions as the training images, or fewer by some or all of their
+        leading axes (time, or z of a 2D model), the first ones; for any other, ``axes`` must say
+        what they are.
+
+        Raises
+        ------
+        UserError
+            Dimensions that the header does not explain, another number of channels, or no z for a
+            3D model.
+        """
+        header = self.header
+        if isinstance(image, Image):
+            if image.dims != header.dims:
+                image = replace(image, dims=header.dims, spacing=None)
+        else:
+            ndim = len(image.shape)
+            image = Image(name, image, axes or self._axes_for(ndim, name), header.dims)
+        if image.channels != header.in_channels:
+            raise UserError(
+                f"The model was trained on {_channels(header.in_channels)}, {image.name} has "
+                f"{image.channels} (axes {image.axes}); give it images with the same channels as "
+                f"in training, or say what the axes are."
+            )
+        return image
+
+    def _axes_for(self, ndim: int, name: str) -> str:
+        axes = self.header.axes
+        leading = [a for a in axes if a not in "cyx" and not (a == "z" and self.header.dims == 3)]
+        too_many = len(axes) - ndim
+        if not 0 <= too_many <= len(leading):
+            raise UserError(
+                f"The model was trained on images with the axes {axes}, {name} has {ndim} "
+                f"dimensions: pass axes='...' with one letter of tzcyx for each of them."
+            )
+        return "".join(a for a in axes if a not in leading[:too_many])
+
+    def tiles(
+        self,
+        image: Image,
+        predictor: Predictor,
+        *,
+        rotations: bool = False,
+        tile: int | Sequence[int] | None = None,
+        indices: Sequence[Index] | None = None,
+        box: Box | None = None,
+    ) -> Iterator[TilePrediction]:
+        """Predict an image tile by tile, plane after plane, reading only what each tile needs.
+
+        ``image`` comes from :meth:`as_image`; ``indices`` (default: all planes) and ``box`` limit
+        what is predicted. Errors as of :meth:`Predictor.tiles`.
+        """
+        indices = list(image.indices()) if indices is None else indices
+        size = tuple(tile) if isinstance(tile, Sequence) else tile
+        each = len(predictor.plan(image.spatial_shape, size, box))
+        constants = self.normalisation(image)
+
+        def read(index: Index, part: Box) -> npt.NDArray[np.float32]:
+            return constants.apply(image.read(index, part))
+
+        for position, index in enumerate(indices):
+            tiles = predictor.tiles(partial(read, index), image.spatial_shape, size, box, rotations)
+            for number, (one, probability) in enumerate(tiles, 1):
+                yield TilePrediction(
+                    index,
+                    one,
+                    probability,
+                    position * each + number,
+                    len(indices) * each,
+                    number == each,
+                )
+
+    def normalisation(self, image: Image) -> Normalisation:
+        """The constants for one image: those of the training, or its own if the header says so."""
+        record = self.header.normalisation
+        return Normalisation(record.method, record.low, record.high).for_image(image)
+
+    def objects(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+        """Instances (*spatial) from the probability (class, *spatial) of a whole plane."""
+        return objects_from_probability(
+            probability,
+            self.header.min_object_size,
+            separated=self.header.label_kind == "objects",
+        )
+
+    def predict(
+        self,
+        image: Image | ArrayLike,
+        *,
+        output: str = "probability",
+        axes: str | None = None,
+        rotations: bool = False,
+        tile: int | Sequence[int] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> npt.NDArray[Any]:
+        """Predict an image with any leading axes, plane by plane.
+
+        Parameters
+        ----------
+        image
+            Array or :class:`Image`; see :meth:`as_image` for the axes of an array.
+        output
+            ``probability``: float32 (class, [t,] [z,] y, x); without the class axis ``classes``
+            uint8, ``objects`` int32 (ids by plane) and ``uncertainty`` float32 (entropy divided by
+            ln(classes)).
+        rotations
+            Average over the eight symmetric views, eight times as slow.
+        tile
+            Wished output size of a tile in pixels; the result does not depend on it.
+
+        Raises
+        ------
+        UserError
+            An image that does not fit the model, an unknown output, device or precision.
+        """
+        if output not in DTYPES:
+            raise UserError(f"There is no output {output!r}; choose from {', '.join(DTYPES)}.")
+        seen = self.as_image(image, axes)
+        shape = seen.leading_shape + seen.spatial_shape
+        classes = len(self.header.classes)
+        arrays = {output: np.empty((classes,) * (output == "probability") + shape, DTYPES[output])}
+        plane = np.empty((classes, *seen.spatial_shape), np.float32)
+        whole = {"probability": plane} if output == "objects" else {}
+        predictor = self.predictor(device, precision)
+        for one in self.tiles(seen, predictor, rotations=rotations, tile=tile):
+            write_tile(arrays, one.index, one.tile.output, one.probability)
+            write_tile(whole, (), one.tile.output, one.probability)
+            if output == "objects" and one.last_of_plane:
+                arrays[output][one.index] = self.objects(plane)
+        return arrays[output]
+
+    def save(self, path: str | Path, training_state: dict[str, Any] | None = None) -> None:
+        """Write a ``.unet`` file, whole or not at all.
+
+        With the ``training_state`` of a trainer the training can go on from the file.
+        :class:`UserError` where it cannot be written; an older file then stays as it was.
+        """
+        file.save(path, self.header, self.network.state_dict(), training_state)
+
+
+def load(path: str | Path) -> Model:
+    """Read a ``.unet`` file or folder; it never runs code.
+
+    :class:`UserError` says what is wrong with a file that is missing, damaged, made by a newer
+    version, or whose weights do not fit its network.
+    """
+    header, weights, _ = file.load(path, training_state=False)
+    return Model(header, network_for(header, weights, str(path)))
+
+
+def network_for(header: Header, weights: dict[str, Tensor], name: str = "the model") -> nn.Module:
+    """The network that the header describes with these weights, on the CPU.
+
+    Whether they fit is found out before any memory is taken: the header may ask for anything.
+    """
+    try:
+        with torch.device("meta"):
+            network = registry.build(
+                header.network,
+                dims=header.dims,
+                in_channels=header.in_channels,
+                out_channels=len(header.classes),
+                arguments=header.arguments,
+            )
+    except UserError as error:
+        raise UserError(f"{name}: model.json: {error}") from None
+    expected = network.state_dict()
+    for key, tensor in expected.items():
+        if key not in weights:
+            raise UserError(f"{name}: the tensor {key} is missing from the weights.")
+        found = weights[key]
+        if found.shape != tensor.shape or found.dtype != tensor.dtype:
+            raise UserError(
+                f"{name}: the tensor {key} of the weights does not fit the network: it is "
+                f"{_describe(found)} instead of {_describe(tensor)}."
+            )
+    for key in weights:
+        if key not in expected:
+            raise UserError(
+                f"{name}: the tensor {key} of the weights does not belong to the network "
+                f"{header.network!r}."
+            )
+    network.load_state_dict(weights, assign=True)
+    return network
+
+
+def _describe(tensor: Tensor) -> str:
+    shape = " x ".join(map(str, tensor.shape)) or "one number"
+    return f"{shape} ({str(tensor.dtype).removeprefix('torch.')})"
+
+
+def _channels(n: int) -> str:
+    return "1 channel" if n == 1 else f"{n} channels"
