@@ -214,7 +214,10 @@ class Trainer:
         while not self._stopping:
             clock = time.perf_counter()
             # The statistics and the last validation have to fit in at the end.
+            # The first step of all, slow for once, says nothing about it: hence the bound.
             ending = cost + 6 * min(durations, default=0.0)
+            if budget is not None:
+                ending = min(ending, 0.15 * budget)
             done = self._done(steps, budget, self.seconds - began, ending)
             if done >= 1:
                 break
