@@ -6,6 +6,7 @@ Leaves ``model.unet``, ``demo.png`` and ``scores.json``. Only :func:`run` import
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def write_results(
             demo_picture(sample, probability, scores).save(file, "PNG")
     except OSError as error:
         raise disk_error(error, str(out / PICTURE)) from error
-    write_json(out / SCORES, scores)
+    write_json(out / SCORES, json.dumps(scores, indent=1))
     return scores
 
 
