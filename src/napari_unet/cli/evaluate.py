@@ -33,8 +33,10 @@ def run_evaluate(
 
 
 def _kind(kind: str | None, truths: list[Path]) -> LabelKind:
-    if kind == "classes" or kind == "objects":
-        return kind
+    if kind == "classes":
+        return "classes"
+    if kind == "objects":
+        return "objects"
     if kind is not None:
         raise UserError(f"Labels of kind {kind!r} cannot be scored; choose classes or objects.")
     from napari_unet.core.sources import guess_kind

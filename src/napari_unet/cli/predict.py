@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_unet.cli.console import ProgressLine, result
+from napari_unet.model.file import read_header
 
 
 def run_predict(model: Path, images: str, *, out: Path, outputs: list[str], **options: Any) -> None:
     """Predict files; prints the path of each file that was written."""
+    read_header(model)  # what is wrong with it is found out before torch is imported
     from napari_unet.core import predict_files
     from napari_unet.model.model import load
 

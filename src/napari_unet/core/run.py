@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from napari_unet.model.provenance import image_hash
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Event, Failed, Notice
 from napari_unet.training.trainer import Trainer
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_BUDGET = 60.0
 """Seconds of training when neither budget nor steps are given."""
@@ -218,7 +221,7 @@ def train(
     seed, device, precision
         The same seed, data and number of steps give the same model on the same machine.
     on_event
-        Called with every event of :mod:`napari_unet.training.events`.
+        Called with every event of :mod:`napari_unet.training.events`; without, notices are logged.
 
     Raises
     ------
@@ -248,6 +251,8 @@ def train(
     for event in run.events():
         if on_event is not None:
             on_event(event)
+        elif isinstance(event, Notice):
+            _log.warning(event.message)
         if isinstance(event, Failed):
             raise TrainingError(event.message, event.details)
     return run.model()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
+from skimage import measure
 
 from napari_unet.annotations.kinds import KINDS, LabelKind
-from napari_unet.annotations.objects import components
 from napari_unet.errors import UserError
 from napari_unet.images.axes import guess_axes
 from napari_unet.images.image import ArrayLike, Image
@@ -142,24 +142,32 @@ def guess_kind(labels: Sequence[Image]) -> tuple[LabelKind, str]:
 
     ``objects``: more than 20 values other than 0, or at least three that are nearly always one
     connected region each. Else ``classes``.
+
+    :class:`UserError` for what looks like an image: many values in many more pieces.
     """
     values: set[int] = set()
-    regions = connected = 0
+    present = pieces = 0
     for label in labels:
         for index in list(label.indices())[: max(1, LOOKED_AT // len(labels))]:
             plane = label.read(index)[0]
             found = np.unique(plane[plane != 0])
             values.update(found.tolist())
-            regions += len(found)
-            if len(found) <= MOST_CLASSES:
-                connected += sum(int(components(plane == v).max()) == 1 for v in found)
-    objects = len(values) > MOST_CLASSES or (
-        len(values) >= 3 and 255 not in values and connected >= 0.95 * regions
-    )
-    kind: LabelKind = "objects" if objects else "classes"
+            if plane.dtype.kind == "f":
+                continue  # refused, or taken as whole numbers, when it is checked
+            present += len(found)
+            pieces += int(measure.label(plane, background=0, connectivity=1).max())
+    many = len(values) > MOST_CLASSES
+    if many and pieces > 10 * present:
+        raise UserError(
+            f"The labels {labels[0].path or labels[0].name} hold {len(values)} different values in "
+            f"{pieces} pieces, which looks like an image; give labels, or say what kind they are: "
+            f"{', '.join(KINDS)}."
+        )
+    one_by_one = len(values) >= 3 and 255 not in values and pieces <= 1.1 * present
+    kind: LabelKind = "objects" if many or one_by_one else "classes"
     return kind, (
         f"The labels were taken for {kind}: 0 is background, "
-        + ("every other number is one object" if objects else "every other number is a class")
+        + ("every other number is one object" if kind == "objects" else "others are classes")
         + ". If they are something else, say so with the label kind (--labels on the command "
         "line): scribbles (0 = not labelled, 1 = background, 2.. = classes), classes or objects."
     )
