@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -153,10 +152,6 @@ def test_closing_keeps_the_last_stroke_and_ends_the_engine(
     assert session.engine.closed
     with Project.open(folder) as project:
         assert (project.labels(one.project_id)[40:50, 40:50] == 1).all()
-
-
-def test_nothing_here_imports_torch() -> None:
-    assert "torch" not in sys.modules
 
 
 def test_find_knows_only_our_layers(session: Session, entry: Any) -> None:

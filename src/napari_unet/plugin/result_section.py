@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
+    QHeaderView,
     QProgressBar,
     QPushButton,
     QTableWidget,
@@ -30,7 +31,7 @@ from napari_unet.plugin.state import TileRow
 from napari_unet.plugin.visible import current_index
 from napari_unet.plugin.widgets import Section, button
 
-COLUMNS = ("tile", "confidence", "entropy", "foreground", "loss")
+COLUMNS = ("tile", "confid.", "entropy", "foregr.", "loss")
 
 
 class ResultSection(Section):
@@ -129,7 +130,10 @@ class ResultSection(Section):
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setMaximumHeight(150)
         table.setToolTip("What each tile gave; click a row to go there, a heading to sort")
-        table.horizontalHeader().setDefaultSectionSize(62)
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setStyleSheet("QHeaderView::section { padding: 1px; font-size: 9pt; }")
+        header.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
         table.cellClicked.connect(self.guard(lambda row, _: self._go(row)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

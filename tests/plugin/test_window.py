@@ -1,0 +1,180 @@
+"""Whole journeys in a real napari window with the real engine, by clicking the real buttons."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_unet.engine.client import EngineClient
+from napari_unet.plugin import main_dock
+from napari_unet.plugin.derived import find
+from napari_unet.plugin.main_dock import MainDock
+from napari_unet.plugin.session import Session
+from napari_unet.synthetic import touching_cells
+
+pytestmark = pytest.mark.window
+
+SMALL = {"tile": 64, "batch": 2, "arguments": {"width": 4, "depth": 2}}
+
+
+@pytest.fixture
+def dock(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[MainDock]:
+    """A window with an image of touching cells and the dock, the engine warming up."""
+    viewer = make_napari_viewer(show=True)
+    image, _ = touching_cells()
+    viewer.add_image(image[:128, :160], name="cells")
+    session = Session(viewer, engine=EngineClient(tmp_path / "cache"))
+    session.settings = dict(SMALL)
+    main_dock._sessions[viewer] = session
+    made = main_dock.make_dock(viewer)
+    viewer.window.add_dock_widget(made, name="U-Net", area="right")
+    qtbot.waitUntil(lambda: session.engine_was_ready, timeout=60_000)
+    yield made
+    made.timer.stop()
+    session.close()
+
+
+def click(dock: QWidget, name: str) -> None:
+    """Press a button by its object name, as a mouse would."""
+    button = dock.findChild(QWidget, name)
+    assert button is not None, name
+    assert button.isEnabled(), name
+    button.click()
+
+
+def strokes(session: Session) -> Any:
+    """Background along the rim, foreground where the cells are bright."""
+    one = session.labels[session.current.id]
+    bright = np.asarray(session.current.layer.data)
+    high = bright > np.percentile(bright, 80)
+    low = bright < np.percentile(bright, 30)
+    for mask, value in ((low, 1), (high, 2)):
+        rows, columns = np.nonzero(mask)
+        one.layer.data_setitem((rows[::3], columns[::3]), value)
+    return one
+
+
+@pytest.fixture
+def train(dock: MainDock, qtbot: Any) -> Callable[[], Any]:
+    """Make labels, paint, press Train, wait for the first preview."""
+
+    def go() -> Any:
+        session = dock.session
+        click(dock, "new_labels")
+        one = strokes(session)
+        click(dock, "train")
+        qtbot.waitUntil(
+            lambda: find(session.viewer, session.current, "prediction") is not None, timeout=60_000
+        )
+        return one
+
+    return go
+
+
+def test_from_strokes_to_a_model_file(
+    dock: MainDock, train: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = dock.session
+    one = train()
+    step = session.training.step
+    # New strokes enter without a restart, while the network goes on learning.
+    one.layer.data_setitem((np.arange(40), np.full(40, 3)), 1)
+    qtbot.waitUntil(lambda: session.training.step > step + 3, timeout=60_000)
+    assert one.sent[:40, 3].all()
+    assert session.training.losses
+    click(dock, "pause")
+    qtbot.waitUntil(lambda: session.training.phase == "paused", timeout=20_000)
+    click(dock, "pause")
+    qtbot.waitUntil(lambda: session.training.phase == "training", timeout=20_000)
+    click(dock, "stop")
+    qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
+    path = tmp_path / "cells.unet"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
+    click(dock, "save_model")
+    qtbot.waitUntil(path.exists, timeout=20_000)
+    click(dock, "show_objects")
+    click(dock, "predict_image")
+    qtbot.waitUntil(lambda: not session.jobs, timeout=60_000)
+    entry = session.current
+    assert find(session.viewer, entry, "objects") is not None
+    assert dock.results.table.rowCount() == len(session.tiles) > 0
+    click(dock, "show_tiles")
+    assert find(session.viewer, entry, "tiles") is not None
+    dock.results.table.cellClicked.emit(0, 0)
+    assert find(session.viewer, entry, "tiles").selected_data
+    click(dock, "reset")
+    assert not session.has_model
+    assert one.layer.data.any()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_killed_engine_loses_neither_labels_nor_the_way_on(
+    dock: MainDock, train: Any, qtbot: Any
+) -> None:
+    session = dock.session
+    one = train()
+    before = one.layer.data.copy()
+    os.kill(session.engine.pid, signal.SIGKILL)
+    qtbot.waitUntil(lambda: session.training.phase == "failed", timeout=20_000)
+    assert "labels are safe" in dock.message.text()
+    np.testing.assert_array_equal(one.layer.data, before)
+    qtbot.waitUntil(lambda: session.engine_was_ready, timeout=60_000)
+    click(dock, "train")
+    qtbot.waitUntil(lambda: session.training.phase == "training", timeout=60_000)
+    click(dock, "stop")
+    qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
+
+
+def test_wrong_moves_are_one_sentence_each(dock: MainDock) -> None:
+    for name, expected in (
+        ("train", "Make labels first"),
+        ("predict_image", "no model"),
+        ("show_tiles", ""),
+        ("boundary_weights", "labels"),
+    ):
+        click(dock, name)
+        assert expected in dock.message.text()
+
+
+def test_the_dock_can_be_closed_and_opened_again(dock: MainDock) -> None:
+    session = dock.session
+    click(dock, "new_labels")
+    again = main_dock.make_dock(session.viewer)
+    assert again.session is session
+    assert again.annotate.labels_combo.currentText() == "cells: labels"
+    again.timer.stop()
+    again.deleteLater()
+
+
+def test_accepting_with_the_mouse(dock: MainDock, train: Any, qtbot: Any) -> None:
+    session = dock.session
+    one = train()
+    click(dock, "stop")
+    qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
+    prediction = find(session.viewer, session.current, "prediction")
+    prediction.data[60:90, 60:90] = 1
+    one.layer.data_setitem(tuple(np.mgrid[60:90, 60:90].reshape(2, -1)), 0)
+    click(dock, "accept_rectangle")
+
+    class Event:
+        button, type, handled = 1, "mouse_press", False
+        position: Any = (65.0, 65.0)
+
+    event = Event()
+    assert dock.results._mouse in session.viewer.mouse_drag_callbacks
+    drag = dock.results._mouse(session.viewer, event)
+    assert drag is not None
+    next(drag)
+    event.type, event.position = "mouse_release", (75.0, 75.0)
+    with pytest.raises(StopIteration):
+        next(drag)
+    assert (one.layer.data[65:76, 65:76] == 2).all()
+    assert one.layer.data[80, 80] == 0
