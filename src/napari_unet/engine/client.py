@@ -24,17 +24,24 @@ from napari_unet.engine.connection import Connection
 from napari_unet.engine.logs import new_log
 from napari_unet.engine.protocol import (
     ArrayRef,
+    CheckpointWritten,
     CloseImage,
     Command,
     Event,
+    LabelsChanged,
+    LoadModel,
     OpenImage,
     RemoveLabels,
+    ResetTraining,
     SetLabels,
     Shutdown,
+    StartTraining,
     Unwatch,
     Watch,
 )
 from napari_unet.errors import UserError
+
+_WATCH, _MODEL = ("watch", ""), ("model", "")
 
 PYTHON_VARIABLE = "NAPARI_UNET_PYTHON"
 """Environment variable that names the interpreter of the engine, where it is not our own."""
@@ -47,8 +54,9 @@ class EngineClient:
     ``log_dir``: where the engine's log goes (None: the user's log directory, or ``logs`` in a
     ``cache_dir`` that was given).
 
-    The client remembers open images, labels and the watched region, and tells them to the engine
-    again after :meth:`restart`; going on with training takes ``StartTraining(resume=True)``.
+    The client remembers open images, labels, the watched region and the file of the latest model,
+    and tells them to the engine again after :meth:`restart`, so that it can predict at once; going
+    on with training takes ``StartTraining(resume=True)``.
     """
 
     def __init__(
@@ -130,7 +138,11 @@ class EngineClient:
 
     def poll(self) -> list[Event]:
         """Events since the last call, progress merged; never blocks."""
-        return coalesce(self._connection.take()) if self._connection is not None else []
+        events = coalesce(self._connection.take()) if self._connection is not None else []
+        for event in events:
+            if isinstance(event, CheckpointWritten):
+                self._standing[_MODEL] = LoadModel(job="restored", path=event.path)
+        return events
 
     def allocate(
         self, shape: Sequence[int], dtype: npt.DTypeLike
@@ -155,19 +167,27 @@ class EngineClient:
             case CloseImage():
                 for kind in ("image", "labels"):
                     self._standing.pop((kind, command.id), None)
-                watched = self._standing.get(("watch", ""))
+                watched = self._standing.get(_WATCH)
                 if isinstance(watched, Watch) and watched.image == command.id:
-                    del self._standing[("watch", "")]
+                    del self._standing[_WATCH]
             case SetLabels():
                 self._standing[("labels", command.image)] = command
             case RemoveLabels():
                 self._standing.pop(("labels", command.image), None)
             case Watch():
-                self._standing[("watch", "")] = command
+                self._standing[_WATCH] = command
             case Unwatch():
-                self._standing.pop(("watch", ""), None)
+                self._standing.pop(_WATCH, None)
+            case LoadModel():
+                self._standing[_MODEL] = command.model_copy(update={"job": "restored"})
+                return False
+            case ResetTraining() | StartTraining(resume=False):
+                self._standing.pop(_MODEL, None)
+                return False
+            case LabelsChanged():
+                pass  # the labels are read anew
             case _:
-                return command.type == "labels_changed"
+                return False
         return True
 
 

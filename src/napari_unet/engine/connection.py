@@ -120,10 +120,7 @@ def died(code: int, log: str, *, ready: bool = True) -> EngineDied:
         cause = f"The engine could not start ({last})."
     else:
         cause = f"The engine ended unexpectedly (exit code {code})."
-    remedy = "Your labels are safe; press Train to go on from the last checkpoint."
-    if not ready:
-        remedy = "The log says more."
     return EngineDied(
-        message=f"{cause} {remedy}",
+        message=cause,
         details=f"Exit code {code}. Last lines of the log:\n{log}",
     )

@@ -1,0 +1,68 @@
+"""Jobs: predictions, weight maps, reading and writing of models, one piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_unet.engine import jobs
+from napari_unet.engine.protocol import (
+    BoundaryWeights,
+    Cancel,
+    Command,
+    Event,
+    JobFailed,
+    LoadModel,
+    Predict,
+    PredictFiles,
+    SaveModel,
+)
+from napari_unet.engine.sentences import details, sentence
+from napari_unet.engine.training_service import TrainingService
+from napari_unet.engine.workspace import Workspace
+
+
+class PredictionService:
+    """Keeps a generator for each job; :meth:`advance` moves each of them on by one piece.
+
+    A job takes its model when it begins: what is trained meanwhile does not change it.
+    """
+
+    def __init__(
+        self, workspace: Workspace, training: TrainingService, emit: Callable[[Event], None]
+    ) -> None:
+        self._workspace, self._training, self._emit = workspace, training, emit
+        self._jobs: dict[str, jobs.Job] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def handle(self, command: Command) -> None:
+        match command:
+            case Predict():
+                self._jobs[command.job] = jobs.predict(command, self._workspace, self._training)
+            case PredictFiles():
+                self._jobs[command.job] = jobs.predict_files(command, self._training)
+            case BoundaryWeights():
+                self._jobs[command.job] = jobs.boundary_weights(command, self._workspace)
+            case SaveModel():
+                self._jobs[command.job] = jobs.save_model(command, self._training)
+            case LoadModel():
+                self._jobs[command.job] = jobs.load_model(command, self._training)
+            case Cancel():
+                job = self._jobs.pop(command.job, None)
+                if job is not None:
+                    job.close()
+                    self._emit(JobFailed(job=command.job, message="Cancelled.", cancelled=True))
+
+    def advance(self) -> None:
+        """One piece of each job."""
+        for name, job in list(self._jobs.items()):
+            try:
+                for event in next(job):
+                    self._emit(event)
+            except StopIteration:
+                del self._jobs[name]
+            except Exception as error:
+                del self._jobs[name]
+                self._emit(JobFailed(job=name, message=sentence(error), details=details(error)))
