@@ -26,6 +26,9 @@ from napari_unet.training.events import Event
 MODEL, PICTURE, SCORES = "model.unet", "demo.png", "scores.json"
 """What a demo leaves in its folder."""
 
+MIN_OBJECT_SIZE = 100
+"""Pixels: smaller things are specks, not coins (the smallest coin has more than 1000)."""
+
 
 def run(
     out: str | Path,
@@ -60,7 +63,6 @@ def run(
         model.predict(sample.image),
         seconds=history.seconds,
         steps=history.steps,
-        min_object_size=model.header.min_object_size,
     )
 
 
@@ -80,7 +82,6 @@ def write_results(
     *,
     seconds: float,
     steps: int,
-    min_object_size: int = 0,
 ) -> dict[str, Any]:
     """Write picture and scores of a ``probability`` (class, y, x) of the whole photograph."""
     sample = coins()
@@ -89,7 +90,7 @@ def write_results(
             f"The demo needs a prediction of {len(sample.classes)} classes for the whole picture "
             f"of coins, not one of shape {probability.shape}."
         )
-    scores = score(sample, probability, min_object_size) | {"steps": steps, "seconds": seconds}
+    scores = score(sample, probability) | {"steps": steps, "seconds": seconds}
     try:
         with atomic(out / PICTURE) as file:
             demo_picture(sample, probability, scores).save(file, "PNG")
@@ -99,14 +100,12 @@ def write_results(
     return scores
 
 
-def score(
-    sample: Coins, probability: npt.NDArray[np.float32], min_object_size: int = 0
-) -> dict[str, Any]:
+def score(sample: Coins, probability: npt.NDArray[np.float32]) -> dict[str, Any]:
     """Metrics on the scored part, and how much was painted on the other."""
     rows = slice(*sample.scored_rows)
     truth = sample.objects()[rows]
     classes = probability.argmax(0).astype(np.uint8)[rows]
-    found = objects_from_probability(probability[:, rows], min_object_size)
+    found = objects_from_probability(probability[:, rows], MIN_OBJECT_SIZE, separated=False)
     by_pixel = evaluate([("coins", classes, (truth > 0).astype(np.uint8))], "classes")["pooled"]
     matching = average_precision(found, truth, 0.5)
     painted = int((sample.scribbles() > 0).sum())
@@ -119,6 +118,7 @@ def score(
         "objects_found": matching.tp,
         "objects_missed": matching.fn,
         "objects_wrong": matching.fp,
+        "min_object_size": MIN_OBJECT_SIZE,
         "scored_rows": list(sample.scored_rows),
         "train_rows": list(sample.train_rows),
         "strokes": len(sample.strokes),
