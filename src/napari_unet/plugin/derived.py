@@ -123,7 +123,12 @@ def _replace(viewer: Any, old: Any, add: Any, data: npt.NDArray[Any], **argument
     layer = add(data, **arguments)
     if active is not None and active in viewer.layers:
         position = viewer.layers.index(active)
-        if role(active) == "labels" and viewer.layers.index(layer) > position:
+        # Weights are thin lines between objects: labels would hide them.
+        if (
+            role(active) == "labels"
+            and role(layer) != "boundary weights"
+            and viewer.layers.index(layer) > position
+        ):
             viewer.layers.move(viewer.layers.index(layer), position)
         viewer.layers.selection.active = active
     return layer

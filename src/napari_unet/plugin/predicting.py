@@ -63,7 +63,7 @@ def finish_prediction(session: Session, job: str) -> None:
     viewer = session.viewer
     if "weights" in arrays:
         index, top = arrays["index"], float(arrays["weights"].max())
-        layer = derived.image_layer(viewer, entry, "boundary weights", 10.0, "turbo")
+        layer = derived.image_layer(viewer, entry, "boundary weights", 10.0, "hot")
         layer.data[index] = arrays["weights"]
         layer.contrast_limits = (0, max(top, 1e-3))
         layer.refresh()

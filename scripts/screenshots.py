@@ -1,0 +1,116 @@
+"""Pictures of the documentation, made from the running program.
+
+QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/screenshots.py [SECONDS]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from PIL import Image
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_unet.engine.client import EngineClient
+from napari_unet.plugin import main_dock
+from napari_unet.plugin.derived import find
+from napari_unet.plugin.session import Session
+from napari_unet.samples import coins_layers, touching_cells_layers
+
+OUT = Path(__file__).resolve().parents[1] / "docs" / "images"
+
+
+class Window:
+    """A napari window with the dock, driven as a person would."""
+
+    def __init__(self, layers: list[Any], cache: Path) -> None:
+        self.viewer = napari.Viewer(title="U-Net", show=True)
+        self.session = Session(self.viewer, engine=EngineClient(cache))
+        main_dock._sessions[self.viewer] = self.session
+        for data, arguments, kind in layers:
+            getattr(self.viewer, f"add_{kind}")(data, **arguments)
+        self.dock = main_dock.make_dock(self.viewer)
+        self.dock.keep.restore_row.hide()
+        self.dock.keep.restore_text.hide()
+        self.viewer.window.add_dock_widget(self.dock, name="U-Net", area="right")
+        self.viewer.window._qt_window.resize(1440, 940)
+        self.wait(1)
+        self.viewer.fit_to_view()
+        self.wait(60, until=lambda: self.session.engine_was_ready)
+
+    def wait(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not (until and until()):
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def click(self, name: str) -> None:
+        button = self.dock.findChild(QWidget, name)
+        button.click()
+
+    def save(self, name: str) -> None:
+        self.wait(0.5)
+        path = OUT / f"{name}.png"
+        self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+        # 256 colours are enough for a window and keep the repository small.
+        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+        print(path.name, path.stat().st_size // 1024, "kB")
+
+    def close(self) -> None:
+        self.dock.timer.stop()
+        self.session.close()
+        self.viewer.close()
+        self.wait(0.3)
+
+
+def coins(cache: Path, seconds: float) -> None:
+    window = Window(coins_layers(), cache)
+    session = window.session
+    window.save("annotate")
+    window.click("train")
+    window.wait(60, until=lambda: find(window.viewer, session.current, "prediction") is not None)
+    window.wait(seconds)
+    window.save("window")
+    window.click("stop")
+    window.wait(30, until=lambda: session.training.phase == "stopped")
+    find(window.viewer, session.current, "prediction").visible = False
+    window.click("show_uncertainty")
+    window.click("show_objects")
+    window.click("predict_image")
+    window.wait(60, until=lambda: not session.jobs)
+    find(window.viewer, session.current, "prediction").visible = False
+    find(window.viewer, session.current, "uncertainty").visible = False
+    window.click("show_tiles")
+    window.viewer.scene.camera.zoom *= 0.72
+    bar = window.dock.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    window.dock.results.table.cellClicked.emit(0, 0)
+    window.viewer.fit_to_view()
+    window.viewer.scene.camera.zoom *= 0.55
+    window.save("tiles")
+    window.close()
+
+
+def cells(cache: Path) -> None:
+    window = Window(touching_cells_layers(), cache)
+    window.click("boundary_weights")
+    window.wait(20, until=lambda: not window.session.jobs)
+    window.save("boundary-weights")
+    window.close()
+
+
+def main() -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 25.0
+    with tempfile.TemporaryDirectory() as cache:
+        coins(Path(cache), seconds)
+        cells(Path(cache))
+
+
+if __name__ == "__main__":
+    main()
