@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn, ParamSpec, TypeVar
 
@@ -31,6 +32,19 @@ def result(text: str) -> None:
 def note(text: str) -> None:
     """One line of what else there is to say."""
     typer.echo(text, err=True)
+
+
+def gathered(notes: Iterable[str]) -> list[str]:
+    """Notes ``name: text``; those that say the same of several names become one."""
+    names: dict[str, list[str]] = {}
+    for one in notes:
+        name, colon, text = one.partition(": ")
+        names.setdefault(text if colon else one, []).append(name if colon else "")
+    lines = []
+    for text, of in names.items():
+        more = f" and {len(of) - 1} more" if len(of) > 1 else ""
+        lines.append(f"{of[0]}{more}: {text}" if of[0] else text)
+    return lines
 
 
 def fail(sentence: str, code: int = 1) -> NoReturn:
@@ -83,12 +97,12 @@ def write_log(details: str) -> Path:
 
 
 class ProgressLine:
-    """One line on stderr that is written over again; in a file, a line every ten seconds."""
+    """One line on stderr that is written over again; in a file, a first one and then every 10 s."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._every = 0.1 if self._terminal else 10.0
-        self._last = time.monotonic() if not self._terminal else 0.0
+        self._last = -math.inf
         self._width = 0
 
     def show(self, text: str, *, always: bool = False) -> None:

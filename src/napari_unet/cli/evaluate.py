@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_unet.annotations.checks import check_labels
 from napari_unet.annotations.kinds import LabelKind
-from napari_unet.cli.console import note, result
+from napari_unet.cli.console import gathered, note, result
 from napari_unet.errors import UserError
 from napari_unet.evaluation.report import evaluate, format_table
 from napari_unet.images.reading import find_files, pair, read_image, stem
@@ -28,7 +28,10 @@ def run_evaluate(
     chosen = _kind(kind, truths)
     pairs = _pairs(find_files(predictions), truths, chosen)
     wanted: Any = "all" if metrics == "all" else [m.strip() for m in metrics.split(",")]
-    report = evaluate(_read(pairs, chosen), chosen, wanted)
+    notes: list[str] = []
+    report = evaluate(_read(pairs, chosen, notes), chosen, wanted)
+    for text in gathered(notes):
+        note(f"Note: {text}")
     result(json.dumps(report, indent=1) if as_json else format_table(report))
 
 
@@ -66,10 +69,10 @@ def _output(file: Path) -> str | None:
 
 
 def _read(
-    pairs: list[tuple[Path, Path]], kind: LabelKind
+    pairs: list[tuple[Path, Path]], kind: LabelKind, notes: list[str]
 ) -> Iterator[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]]:
     for prediction, truth in pairs:
-        arrays = [_labels(path, kind) for path in (prediction, truth)]
+        arrays = [_labels(path, kind, notes) for path in (prediction, truth)]
         if arrays[0].shape != arrays[1].shape:
             sizes = [" x ".join(map(str, a.shape)) for a in arrays]
             raise UserError(
@@ -78,8 +81,8 @@ def _read(
         yield stem(truth), arrays[0], arrays[1]
 
 
-def _labels(path: Path, kind: LabelKind) -> npt.NDArray[Any]:
-    """Labels of a file (t, z, y, x), repaired as for training; all background is allowed."""
+def _labels(path: Path, kind: LabelKind, notes: list[str]) -> npt.NDArray[Any]:
+    """Labels of a file ([t,] [z,] y, x), repaired as for training; all background is allowed."""
     image = read_image(path, labels=True)
     array = np.stack([image.read(index)[0] for index in image.indices()])
     array = array.reshape(image.leading_shape + image.spatial_shape)
@@ -90,5 +93,5 @@ def _labels(path: Path, kind: LabelKind) -> npt.NDArray[Any]:
         if finding.level == "error":
             raise UserError(f"{path}: {finding.message}")
         if finding.code in ("mask-0-255", "binary-objects", "float-labels"):
-            note(f"Note: {path.name}: {finding.message}")
+            notes.append(f"{path.name}: {finding.message}")
     return repaired

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from napari_unet.cli.console import ProgressLine, note, result
+from napari_unet.cli.console import ProgressLine, gathered, note, result
 from napari_unet.errors import UserError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def tell(event: Event, line: ProgressLine) -> None:
                 f"{event.precision}, {event.batch} tile(s) of "
                 f"{' x '.join(map(str, event.tile))} pixels a step."
             )
-            for text in event.notes:
+            for text in gathered(event.notes):
                 line.note(f"Note: {text}")
         case Notice():
             line.note(f"Note: {event.message}")
