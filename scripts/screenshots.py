@@ -98,6 +98,7 @@ def coins(cache: Path, seconds: float) -> None:
 
 def cells(cache: Path) -> None:
     window = Window(touching_cells_layers(), cache)
+    window.click("mark_view")
     window.click("boundary_weights")
     window.wait(20, until=lambda: not window.session.jobs)
     window.save("boundary-weights")

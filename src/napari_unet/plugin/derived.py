@@ -53,7 +53,8 @@ def colormap(colors: dict[int, str]) -> Any:
     """A colormap of Labels: colours by value, everything else transparent."""
     from napari.utils.colormaps import DirectLabelColormap
 
-    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colors})
+    shown: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    return DirectLabelColormap(color_dict=shown | colors)
 
 
 def class_layer(viewer: Any, entry: ImageEntry, classes: list[ClassInfo]) -> Any:
