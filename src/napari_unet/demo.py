@@ -1,7 +1,6 @@
 """The main job on the bundled photograph: train on strokes, predict, score a part never trained on.
 
-Leaves ``model.unet``, ``demo.png`` and ``scores.json``. Only :func:`run` imports torch;
-:func:`write_results` serves the window too, whose prediction comes from the engine.
+Leaves ``model.unet``, ``demo.png`` and ``scores.json``. Only :func:`run` imports torch.
 """
 
 from __future__ import annotations
