@@ -393,3 +393,24 @@ def test_ctrl_c_keeps_the_model(tmp_path: Path) -> None:
     assert stdout == f"{out}\n"
     assert "the model trained so far is kept" in stderr
     assert nu.load(out).header.history.steps >= 1
+
+
+@pytest.mark.window
+def test_gui_opens_images_and_the_dock_without_torch() -> None:
+    code = (
+        "import sys\n"
+        "from napari_unet.cli import window\n"
+        "def look():\n"
+        "    import napari\n"
+        "    viewer = napari.current_viewer()\n"
+        "    docks = list(viewer.window.dock_widgets)\n"
+        "    print([layer.name for layer in viewer.layers], docks, 'torch' in sys.modules)\n"
+        "    viewer.close()\n"
+        "window._run = look\n"
+        "window.open_gui(['images'])\n"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.splitlines()[-1] == "['a', 'b'] ['U-Net (napari-unet-live)'] False"

@@ -108,7 +108,7 @@ def prepare(
     if resume_from is not None:
         header, state = _interrupted(resume_from)
         kind, classes, seed = header.label_kind, header.classes, header.provenance.seed or 0
-        axes, dims = axes or None, header.dims
+        dims = header.dims
     labelled = open_labelled(
         images, labels, kind=kind, regions=regions, axes=axes, dims=dims, spacing=spacing
     )
