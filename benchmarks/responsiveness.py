@@ -29,14 +29,14 @@ def main() -> None:
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
-    from napari_unet.plugin.main_dock import make_dock, session_of
+    from napari_unet.plugin.main_dock import UNetDock, session_of
     from napari_unet.samples import coins_layers
 
     viewer = napari.Viewer(title="U-Net")
     for data, arguments, kind in coins_layers():
         getattr(viewer, f"add_{kind}")(data, **arguments)
     clock = time.perf_counter()
-    viewer.window.add_dock_widget(make_dock(viewer), name="U-Net", area="right")
+    viewer.window.add_dock_widget(UNetDock(viewer), name="U-Net", area="right")
     opening = time.perf_counter() - clock
     viewer.window._qt_window.resize(1500, 950)
     viewer.fit_to_view()

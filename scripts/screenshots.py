@@ -34,7 +34,7 @@ class Window:
         main_dock._sessions[self.viewer] = self.session
         for data, arguments, kind in layers:
             getattr(self.viewer, f"add_{kind}")(data, **arguments)
-        self.dock = main_dock.make_dock(self.viewer)
+        self.dock = main_dock.UNetDock(self.viewer)
         self.dock.keep.restore_row.hide()
         self.dock.keep.restore_text.hide()
         self.viewer.window.add_dock_widget(self.dock, name="U-Net", area="right")

@@ -34,7 +34,7 @@ def dock(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[MainDo
     session = Session(viewer, engine=EngineClient(tmp_path / "cache"))
     session.settings = dict(SMALL)
     main_dock._sessions[viewer] = session
-    made = main_dock.make_dock(viewer)
+    made = main_dock.UNetDock(viewer)
     viewer.window.add_dock_widget(made, name="U-Net", area="right")
     qtbot.waitUntil(lambda: session.engine_was_ready, timeout=60_000)
     yield made
@@ -147,7 +147,7 @@ def test_wrong_moves_are_one_sentence_each(dock: MainDock) -> None:
 def test_the_dock_can_be_closed_and_opened_again(dock: MainDock) -> None:
     session = dock.session
     click(dock, "new_labels")
-    again = main_dock.make_dock(session.viewer)
+    again = main_dock.UNetDock(session.viewer)
     assert again.session is session
     assert again.annotate.labels_combo.currentText() == "cells: labels"
     again.timer.stop()

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.annotations.objects import renumber
 from napari_unet.errors import UserError
 
@@ -60,25 +59,18 @@ def boundary_weights(
     return weights.astype(np.float32, copy=False)
 
 
-def class_balance(
-    classes: npt.NDArray[Any], n_classes: int, strength: float = 1.0
-) -> tuple[float, ...]:
+def class_balance(counts: npt.ArrayLike, strength: float = 1.0) -> tuple[float, ...]:
     """Weight of each class, wc of eq. 2: ``frequency ** -strength``, absent classes 0.
 
-    ``classes``: class indices of any shape, 255 = not labelled. Frequencies are counted over the
-    labelled pixels. ``strength`` 1 gives every class the same say, 0.5 the square root of that, 0
-    no balance. No weight is more than ``MAX_RATIO`` times the smallest one, and the mean weight
-    over the labelled pixels is 1.
+    ``counts``: labelled pixels by class. ``strength`` 1 gives every class the same say, 0.5 the
+    square root of that, 0 no balance. No weight is more than ``MAX_RATIO`` times the smallest one,
+    and the mean weight over the labelled pixels is 1.
     """
-    array = np.asarray(classes)
-    labelled = array[array != UNLABELLED].astype(np.int64)
-    counts = np.bincount(labelled, minlength=n_classes).astype(float)
-    present = counts > 0
-    if not present.any():
-        return (0.0,) * n_classes
-    frequency = counts / counts.sum()
-    weights = np.zeros(len(counts))
-    weights[present] = frequency[present] ** -strength
-    weights = np.minimum(weights, MAX_RATIO * weights[present].min())
-    weights /= (frequency * weights).sum()
-    return tuple(weights.tolist())
+    pixels = np.asarray(counts, float)
+    weights = np.zeros(len(pixels))
+    present = pixels > 0
+    if present.any():
+        raw = (pixels[present].sum() / pixels[present]) ** strength
+        raw = np.minimum(raw, MAX_RATIO * raw.min())
+        weights[present] = raw * pixels.sum() / (raw * pixels[present]).sum()
+    return tuple(float(w) for w in weights)

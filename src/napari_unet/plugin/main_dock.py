@@ -33,11 +33,6 @@ def session_of(viewer: Any) -> Session:
     return session
 
 
-def make_dock(viewer: Viewer) -> MainDock:
-    """The widget that napari puts into its dock (named in ``napari.yaml``)."""
-    return MainDock(session_of(viewer))
-
-
 class MainDock(QScrollArea):
     """Annotate, Train, Results, Keep, and a line for what the user should know."""
 
@@ -97,6 +92,14 @@ class MainDock(QScrollArea):
             notifications.show_error(text)
         elif level == "warning":
             notifications.show_warning(text)
+
+
+class UNetDock(MainDock):
+    """The dock of a viewer, as napari makes it: the manifest names a class, for napari hands its
+    viewer to classes only."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(session_of(napari_viewer))
 
 
 def _release(viewer: Any, results: ResultSection, session: Session) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.annotations.boundary_weights import boundary_weights
+from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
 from napari_unet.annotations.checks import check_labels
 from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.annotations.targets import make_target
@@ -108,14 +108,16 @@ class TrainingPlane:
         """Class (UNLABELLED outside the window) and boundary weight: (2, *box)."""
         labels = np.empty((2, *(b - a for a, b in box)), np.float32)
         labels[0], labels[1] = UNLABELLED, 0
-        to, of = [], []
+        to: list[slice] = []
+        of: list[slice] = []
         for (a, b), (start, stop) in zip(box, self.window, strict=True):
-            low, high = max(a, start), max(min(b, stop), max(a, start))
+            low = max(a, start)
+            high = max(min(b, stop), low)
             to.append(slice(low - a, high - a))
             of.append(slice(low - start, high - start))
-        labels[(0, *to)] = self.classes[tuple(of)]
+        labels[0][tuple(to)] = self.classes[tuple(of)]
         if self.boundary is not None:
-            labels[(1, *to)] = self.boundary[tuple(of)]
+            labels[1][tuple(to)] = self.boundary[tuple(of)]
         return labels
 
 
@@ -235,18 +237,13 @@ class TrainingData:
     def balance(self, classes: int, strength: float) -> npt.NDArray[np.float32]:
         """Weight of each class, 256 entries by value of the class map; UNLABELLED weighs 0.
 
-        Inverse frequency to the power ``strength`` over all that is trained on (w_c of the paper at
-        strength 1), no more than 20 times the lightest class, mean 1 over the labelled pixels.
+        See ``class_balance``; counted over all that is trained on.
         """
         counts = np.zeros(classes)
         for plane in self.planes.values():
             counts += np.bincount(plane.classes.ravel(), minlength=256)[:classes]
         weights = np.zeros(256, np.float32)
-        present = counts > 0
-        if present.any():
-            raw = (counts[present].sum() / counts[present]) ** strength
-            raw = np.minimum(raw, 20 * raw.min())
-            weights[:classes][present] = raw * counts[present].sum() / (raw * counts[present]).sum()
+        weights[:classes] = class_balance(counts, strength)
         return weights
 
     def median_object_size(self) -> float:

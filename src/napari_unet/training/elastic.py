@@ -32,7 +32,10 @@ def displacement(
     planes = grid.flatten(1, 2)
     planes = F.interpolate(planes, size=size[1:], mode="bicubic", align_corners=True)
     return F.interpolate(
-        planes.unflatten(1, (dims, points)), size=size, mode="trilinear", align_corners=True
+        planes.reshape(batch, dims, points, *size[1:]),
+        size=size,
+        mode="trilinear",
+        align_corners=True,
     )
 
 

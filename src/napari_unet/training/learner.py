@@ -41,7 +41,7 @@ class Learner:
             copy_overlap(start, self.network)
         self.averaged = AveragedNetwork(self.network, preset.averaging)
         self.optimiser = self._make_optimiser()
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")  # type: ignore[attr-defined]
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
     def learn(self, batch: Batch) -> float:
         """One optimiser step; returns the loss. A loss that is not finite changes nothing."""

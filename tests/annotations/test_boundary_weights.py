@@ -1,0 +1,82 @@
+"""The fast weight map against the slow definition of the paper."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
+from napari_unet.errors import UserError
+
+
+def slow(objects: np.ndarray, w0: float, sigma: float) -> np.ndarray:
+    """One distance transform an object, the two smallest distances, eq. 2."""
+    ids = np.unique(objects[objects > 0])
+    if len(ids) < 2:
+        return np.zeros(objects.shape)
+    distances = np.sort([ndimage.distance_transform_edt(objects != i) for i in ids], axis=0)
+    weights = w0 * np.exp(-((distances[0] + distances[1]) ** 2) / (2 * sigma**2))
+    return np.where(objects == 0, weights, 0)
+
+
+def blobs(seed: int, shape: tuple[int, ...], number: int) -> np.ndarray:
+    """Objects of several pieces, some touching, with gaps in the ids."""
+    generator = np.random.default_rng(seed)
+    objects = np.zeros(shape, np.int32)
+    for _ in range(number):
+        corner = [generator.integers(0, n) for n in shape]
+        size = generator.integers(1, 7, len(shape))
+        place = tuple(slice(c, c + s) for c, s in zip(corner, size, strict=True))
+        objects[place] = generator.integers(1, 12)
+    return objects
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([(30, 41), (64, 5), (1, 20), (8, 12, 10)]),
+    st.integers(0, 14),
+    st.sampled_from([(10.0, 5.0), (3.0, 1.5), (50.0, 9.0)]),
+)
+def test_equals_the_definition(
+    seed: int, shape: tuple[int, ...], number: int, constants: tuple[float, float]
+) -> None:
+    objects = blobs(seed, shape, number)
+    fast = boundary_weights(objects, *constants)
+    assert fast.dtype == np.float32
+    np.testing.assert_allclose(fast, slow(objects, *constants), atol=1e-4)
+
+
+def test_a_known_value() -> None:
+    objects = np.zeros((1, 9), int)
+    objects[0, 1], objects[0, 7] = 4, 9
+    expected = 10 * np.exp(-(6**2) / 50)
+    np.testing.assert_allclose(boundary_weights(objects)[0, 4], expected, rtol=1e-5)
+    assert not boundary_weights(np.where(objects == 4, 4, 0)).any()
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(UserError, match="sigma"):
+        boundary_weights(np.zeros((3, 3), int), sigma=0)
+    with pytest.raises(UserError):
+        boundary_weights(np.zeros((3, 3), int), w0=-1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 10**5), min_size=1, max_size=5), st.floats(0, 1))
+def test_balance_has_mean_one_and_a_bounded_ratio(counts: list[int], strength: float) -> None:
+    weights = np.array(class_balance(counts, strength))
+    present = np.array(counts) > 0
+    assert (weights[~present] == 0).all()
+    if present.any():
+        np.testing.assert_allclose((weights * counts).sum() / sum(counts), 1)
+        assert weights[present].max() <= 20.001 * weights[present].min()
+
+
+def test_full_balance_gives_every_class_the_same_say() -> None:
+    weights = class_balance([300, 100])
+    np.testing.assert_allclose(weights[0] * 300, weights[1] * 100)
+    np.testing.assert_allclose(class_balance([300, 100], 0), (1, 1))
