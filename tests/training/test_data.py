@@ -1,0 +1,130 @@
+"""Planes, windows, hold-outs, batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from small_training import data_of, labelled, recipe
+
+from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.errors import UserError
+from napari_unet.images.image import Image
+from napari_unet.training.data import HeldOut, LabelledImage
+from napari_unet.training.sampler import draw_batch
+from napari_unet.training.validation import GUARD, apply_hold_out, plan_hold_out
+
+
+def test_scribbles_leave_the_rest_unlabelled() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    data = data_of([one])
+    [plane] = data.planes.values()
+    raw = one.labels.data
+    inside = tuple(slice(a, b) for a, b in plane.window)
+    assert (plane.truth[raw[inside] == 0] == UNLABELLED).all()
+    assert (plane.truth[raw[inside] == 2] == 1).all()
+
+
+def test_windows_read_like_the_whole_plane_and_nothing_outside() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    labels = np.zeros((64, 64), np.uint8)
+    labels[20:30, 25:35] = 1
+    labels[22, 27] = 2
+    data = data_of([LabelledImage(one.image, Image("image0", labels, "yx"), "scribbles")])
+    [plane] = data.planes.values()
+    assert plane.window == ((20, 30), (25, 35))
+    read = plane.read_labels(((-5, 70), (10, 40)))
+    expected = np.full((75, 30), UNLABELLED, float)
+    expected[25:35, 15:25] = labels[20:30, 25:35].astype(int) - 1
+    np.testing.assert_array_equal(read[0], expected)
+    far = plane.read_labels(((100, 110), (-30, -10)))
+    assert (far[0] == UNLABELLED).all()
+
+
+def test_objects_bring_boundary_weights_and_sizes() -> None:
+    data = data_of(labelled(kind="objects"))
+    [plane] = data.planes.values()
+    assert plane.boundary is not None
+    assert plane.boundary.max() > 0
+    assert data.median_object_size() > 10
+    assert data_of(labelled(kind="classes")).median_object_size() == 0
+
+
+def test_new_labels_are_seen_after_refresh() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    data = data_of([one])
+    one.labels.data[...] = 0
+    assert data.refresh("image0", ()) is None
+    with pytest.raises(UserError, match="Nothing is labelled"):
+        data.check()
+    one.labels.data[5:9, 5:9] = 3
+    data.refresh("image0", ())
+    assert data.classes() == 3
+    with pytest.raises(UserError, match="Only class 2"):
+        data.check()
+
+
+def test_a_hold_out_and_its_guard_are_never_sampled() -> None:
+    data = data_of(labelled(2, size=96))
+    plan = plan_hold_out(data, 0)
+    assert plan == plan_hold_out(data, 0)
+    assert any(plan.values())
+    apply_hold_out(data, plan)
+    for plane in data.planes.values():
+        if plane.held_out is None:
+            continue
+        (a, b), (c, d) = plane.held_out.box
+        assert (plane.classes[a:b, c:d] == UNLABELLED).all()
+        assert (plane.truth[a:b, c:d] != UNLABELLED).all()
+        for places in plane.candidates.values():
+            rows, columns = np.unravel_index(places, plane.truth.shape)
+            inside = (rows >= a - GUARD) & (rows < b + GUARD)
+            inside &= (columns >= c - GUARD) & (columns < d + GUARD)
+            assert not inside.any()
+
+
+def test_with_many_images_whole_ones_are_held_out() -> None:
+    data = data_of(labelled(8))
+    plan = plan_hold_out(data, 0)
+    held = [key for key, value in plan.items() if value is not None]
+    assert len(held) == 1
+    assert plan[held[0]] == HeldOut(((0, 64), (0, 64)))
+
+
+def test_a_stack_holds_out_its_end_behind_a_guard_plane() -> None:
+    image, ids = np.zeros((10, 40, 40), np.uint8), np.zeros((10, 40, 40), np.uint8)
+    image[:, 10:20], ids[:, 10:20] = 200, 1
+    one = LabelledImage(Image("stack", image, "zyx"), Image("stack", ids, "zyx"), "classes", True)
+    plan = plan_hold_out(data_of([one]), 0)
+    assert [i for (_, (i,)), held in plan.items() if held and held.scored] == [9]
+    assert [i for (_, (i,)), held in plan.items() if held and not held.scored] == [8]
+
+
+def test_too_few_labels_are_all_trained_on() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    labels = np.zeros((64, 64), np.uint8)
+    labels[3:6, 3:9], labels[50:53, 40:44] = 1, 2
+    data = data_of([LabelledImage(one.image, Image("image0", labels, "yx"), "scribbles")])
+    assert not any(plan_hold_out(data, 0).values())
+
+
+@pytest.mark.parametrize("border", [0, 6])
+def test_batches(border: int) -> None:
+    data = data_of(labelled(2, kind="scribbles", complete=False))
+    balance = torch.from_numpy(data.balance(2, 0.5))
+    batch = draw_batch(
+        data,
+        recipe(),
+        batch=3,
+        output=(24, 24),
+        border=(border, border),
+        balance=balance,
+        generator=torch.Generator().manual_seed(0),
+        device=torch.device("cpu"),
+    )
+    side = 24 + 2 * border
+    assert batch.images.shape == (3, 1, side, side)
+    assert batch.classes.shape == batch.weights.shape == (3, 24, 24)
+    assert set(batch.classes.unique().tolist()) <= {0, 1}
+    assert (batch.weights > 0).any()
+    assert (batch.weights == 0).any()

@@ -1,0 +1,115 @@
+"""Deformation against a slow bicubic, and labels that are moved, not blended."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_unet.training.elastic import displacement, reach, sample, sampling_grid, vary_greys
+from napari_unet.training.presets import preset
+
+STILL = {
+    "elastic_sd": 0.0,
+    "rotation": False,
+    "mirror": False,
+    "scale": 0.0,
+    "contrast": 0.0,
+    "brightness": 0.0,
+    "gamma": 0.0,
+    "noise": 0.0,
+}
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def keys(t: float) -> float:
+    """Cubic convolution kernel of Keys (1981) with a = -0.75."""
+    a, t = -0.75, abs(t)
+    if t <= 1:
+        return (a + 2) * t**3 - (a + 3) * t**2 + 1
+    return a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a if t < 2 else 0.0
+
+
+def slow_bicubic(grid: np.ndarray, size: int) -> np.ndarray:
+    """Corners on corners, border clamped, in float64."""
+    n = len(grid)
+    weights = np.zeros((size, n))
+    for i in range(size):
+        x = i * (n - 1) / (size - 1)
+        base = int(np.floor(x))
+        for k in range(base - 1, base + 3):
+            weights[i, min(max(k, 0), n - 1)] += keys(x - k)
+    return weights @ grid @ weights.T
+
+
+def test_displacements_are_a_bicubic_of_a_gaussian_grid() -> None:
+    field = displacement(2, (33, 33), 3, 10.0, generator(3))
+    coarse = torch.randn(2, 2, 3, 3, generator=generator(3)) * 10
+    for b in range(2):
+        for axis in range(2):
+            expected = slow_bicubic(coarse[b, axis].double().numpy(), 33)
+            np.testing.assert_allclose(field[b, axis], expected, atol=1e-4)
+
+
+def test_the_standard_deviation_is_the_grids() -> None:
+    field = displacement(400, (5, 5), 3, 10.0, generator())
+    assert abs(float(field[:, :, 0, 0].std()) - 10) < 1
+
+
+def test_no_strength_is_a_plain_crop() -> None:
+    image = torch.randn(3, 2, 40, 44)
+    grid = sampling_grid((16, 20), 3, preset(**STILL), generator())
+    cut = sample(image, grid, "bilinear")
+    np.testing.assert_allclose(cut, image[:, :, 12:28, 12:32], atol=1e-4)
+    np.testing.assert_array_equal(sample(image, grid, "nearest"), image[:, :, 12:28, 12:32])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 4.0, 10.0]), st.booleans(), st.booleans())
+def test_labels_hold_only_values_that_were_there(
+    seed: int, sd: float, rotation: bool, mirror: bool
+) -> None:
+    recipe = preset(elastic_sd=sd, rotation=rotation, mirror=mirror)
+    labels = torch.from_numpy(
+        np.random.default_rng(seed).choice([0, 3, 7, 255], (2, 1, 60, 60)).astype(np.float32)
+    )
+    grid = sampling_grid((24, 24), 2, recipe, generator(seed))
+    warped = sample(labels, grid, "nearest")
+    assert set(warped.unique().tolist()) <= {0, 3, 7, 255}
+
+
+def test_image_and_labels_move_together() -> None:
+    recipe = preset()
+    half = reach((48, 48), recipe)
+    rows = torch.arange(2.0 * half[0])
+    field = ((rows[:, None] // 20 + rows[None] // 20) % 2)[None, None].expand(4, 1, -1, -1)
+    grid = sampling_grid((48, 48), 4, recipe, generator(5))
+    image, labels = sample(field, grid, "bilinear"), sample(field, grid, "nearest")
+    assert ((image > 0.5) == (labels > 0.5)).float().mean() > 0.97
+
+
+def test_the_window_is_large_enough() -> None:
+    recipe = preset(elastic_sd=10.0)
+    half = reach((64, 64), recipe)
+    grids = torch.cat([sampling_grid((64, 64), 8, recipe, generator(s)) for s in range(20)])
+    outside = (grids.abs() > torch.tensor(half)).any(-1).float().mean()
+    assert outside < 0.002
+
+
+def test_three_dimensions() -> None:
+    recipe = preset()
+    grid = sampling_grid((6, 16, 16), 2, recipe, generator())
+    assert grid.shape == (2, 6, 16, 16, 3)
+    assert sample(torch.randn(2, 1, 20, 60, 60), grid, "nearest").shape == (2, 1, 6, 16, 16)
+
+
+def test_greys_vary_but_not_at_no_strength() -> None:
+    image = torch.rand(2, 1, 8, 8) * 2 - 1
+    torch.testing.assert_close(vary_greys(image, preset(**STILL), generator()), image)
+    varied = vary_greys(image, preset(), generator())
+    assert varied.isfinite().all()
+    assert not torch.equal(varied, image)

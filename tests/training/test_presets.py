@@ -1,0 +1,43 @@
+"""Recipes are checked, and carry the paper's numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_unet.errors import UserError
+from napari_unet.training.presets import WHEN, preset, presets
+
+
+def test_the_paper() -> None:
+    paper = preset("paper2015")
+    assert (paper.optimiser, paper.momentum, paper.batch, paper.tile) == ("sgd", 0.99, 1, 388)
+    assert (paper.elastic_sd, paper.elastic_points, paper.w0, paper.sigma) == (10, 3, 10, 5)
+    assert paper.arguments["padding"] == "valid"
+    assert paper.arguments["width"] == 64
+    assert paper.arguments["dropout"] == 0.5
+
+
+def test_every_recipe_says_when_to_take_it() -> None:
+    assert set(WHEN) == set(presets())
+    assert preset().name == "live"
+
+
+def test_overrides() -> None:
+    changed = preset("live", tile=64, arguments={"width": 4})
+    assert changed.tile == 64
+    assert changed.arguments == preset().arguments | {"width": 4}
+    assert preset("live", network="lunet").arguments == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "said"),
+    [
+        ("fast", {}, "no preset 'fast'"),
+        ("live", {"batch": 0}, "'batch'"),
+        ("live", {"learning_rate": -1}, "'learning_rate'"),
+        ("live", {"speed": 3}, "'speed'"),
+    ],
+)
+def test_mistakes(name: str, overrides: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        preset(name, **overrides)

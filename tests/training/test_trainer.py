@@ -1,0 +1,241 @@
+"""The loop: what it learns, how it stops, what it survives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_training import SMALL, labelled, make_trainer, recipe
+
+from napari_unet.images.image import Image
+from napari_unet.training.averaging import AveragedNetwork
+from napari_unet.training.data import LabelledImage
+from napari_unet.training.events import (
+    Failed,
+    Finished,
+    Notice,
+    Preview,
+    Progress,
+    Started,
+)
+from napari_unet.training.trainer import Trainer
+
+
+def events_of(trainer: Trainer, **limits: Any) -> list[Any]:
+    return list(trainer.run(**limits))
+
+
+def weights_of(trainer: Trainer) -> list[torch.Tensor]:
+    return [p.detach().clone() for p in trainer.averaged().state_dict().values()]
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_it_learns() -> None:
+    trainer = make_trainer(labelled(2, size=128))
+    events = events_of(trainer, steps=40)
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "steps"
+    steps = [e.step for e in events if isinstance(e, Progress)]
+    assert steps == list(range(1, 41))
+    assert np.mean(trainer.losses[-5:]) < 0.7 * np.mean(trainer.losses[:3])
+    assert events[-1].validation.mean > 0.5
+
+
+def test_a_budget_ends_it_and_the_rate_falls() -> None:
+    events = events_of(make_trainer(), budget=1.5)
+    rates = [e.learning_rate for e in events if isinstance(e, Progress)]
+    assert events[-1].reason == "budget"
+    assert rates[-1] < rates[0]
+
+
+def test_stop_keeps_the_model() -> None:
+    trainer = make_trainer()
+    for event in trainer.run():
+        if isinstance(event, Progress) and event.step == 3:
+            trainer.stop()
+    assert isinstance(event, Finished)
+    assert (event.reason, event.step) == ("stopped", 3)
+    assert trainer.predictor().probability(np.zeros((1, 40, 40), np.float32)).shape == (2, 40, 40)
+
+
+def test_the_same_seed_gives_the_same_weights_and_previews_change_nothing() -> None:
+    plain = make_trainer(seed=4)
+    events_of(plain, steps=5)
+    looked = make_trainer(seed=4)
+    previews = []
+    for event in looked.run(steps=5):
+        if isinstance(event, Progress):
+            looked.request_preview("image0", (), ((3, 30), (10, 50)))
+        if isinstance(event, Preview):
+            previews.append(event)
+    assert len(previews) == 5
+    assert previews[0].probability.shape == (2, 27, 40)
+    np.testing.assert_allclose(previews[0].probability.sum(0), 1, rtol=1e-5)
+    assert same(weights_of(plain), weights_of(looked))
+    other = make_trainer(seed=5)
+    events_of(other, steps=5)
+    assert not same(weights_of(plain), weights_of(other))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_an_interrupted_training_goes_on_bit_by_bit(dropout: float) -> None:
+    chosen = recipe(arguments={"dropout": dropout})
+    whole = make_trainer(preset=chosen)
+    events_of(whole, steps=8)
+    first = make_trainer(preset=chosen)
+    run = first.run(steps=8)
+    for event in run:
+        if isinstance(event, Progress) and event.step == 4:
+            break
+    state = first.state()
+    second = make_trainer(preset=chosen)
+    second.load_state(state)
+    events_of(second, steps=8)
+    assert second.step == 8
+    assert second.losses == whole.losses
+    assert same(weights_of(whole), weights_of(second))
+
+
+def test_the_state_is_tensors_and_json() -> None:
+    import json
+
+    trainer = make_trainer()
+    events_of(trainer, steps=2)
+    state = trainer.state()
+    json.dumps(state["values"])
+    assert all(isinstance(t, torch.Tensor) for t in state["tensors"].values())
+
+
+def test_new_strokes_and_a_new_class_enter_the_next_step() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    trainer = make_trainer([one], validation="none")
+    run = trainer.run(steps=6)
+    for event in run:
+        if isinstance(event, Progress) and event.step == 2:
+            break
+    old = trainer.learner.network.head.weight.detach().clone()  # type: ignore[union-attr,operator]
+    one.labels.data[40:60, 40:60] = 3
+    trainer.update_labels("image0", ())
+    assert trainer.classes == 3
+    torch.testing.assert_close(trainer.learner.network.head.weight[:2], old)  # type: ignore[index,union-attr]
+    rest = list(run)
+    assert isinstance(rest[-1], Finished)
+    assert trainer.predictor().probability(np.zeros((1, 32, 32), np.float32)).shape[0] == 3
+
+
+def test_a_loss_that_is_not_finite_rolls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+    learn, calls = trainer.learner.learn, []
+
+    def once(batch: Any) -> float:
+        calls.append(1)
+        return float("nan") if len(calls) == 4 else learn(batch)
+
+    monkeypatch.setattr(trainer.learner, "learn", once)
+    events = events_of(trainer, steps=6)
+    [notice] = [e for e in events if isinstance(e, Notice)]
+    assert "halved the learning rate" in notice.message
+    assert trainer.rate_factor == 0.5
+    assert isinstance(events[-1], Finished)
+    assert all(p.isfinite().all() for p in trainer.averaged().parameters())
+
+
+def test_weights_that_are_not_finite_roll_back() -> None:
+    trainer = make_trainer()
+    run = trainer.run(steps=30)
+    for event in run:
+        if isinstance(event, Progress) and event.step == 25:
+            break
+    with torch.no_grad():
+        next(trainer.learner.network.parameters())[0] = float("nan")
+    rest = list(run)
+    assert any(isinstance(e, Notice) for e in rest)
+    assert isinstance(rest[-1], Finished)
+    assert trainer.learner.finite()
+
+
+def test_a_loss_that_stays_infinite_fails_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+    monkeypatch.setattr(trainer.learner, "learn", lambda batch: float("inf"))
+    events = events_of(trainer, steps=6)
+    assert isinstance(events[-1], Failed)
+    assert "learning rate" in events[-1].message
+
+
+def test_out_of_memory_halves_the_batch_then_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(labelled(size=128), preset=recipe(tile=64))
+    learn, calls = trainer.learner.learn, []
+
+    def hungry(batch: Any) -> float:
+        calls.append(batch.images.shape)
+        if len(batch.images) > 1 or batch.images.shape[-1] > 32:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return learn(batch)
+
+    monkeypatch.setattr(trainer.learner, "learn", hungry)
+    events = events_of(trainer, steps=2)
+    notices = [e.message for e in events if isinstance(e, Notice)]
+    assert len(notices) == 2
+    assert (trainer.batch, trainer.tile) == (1, (32, 32))
+    assert isinstance(events[-1], Finished)
+
+
+def test_any_other_fault_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+
+    def broken(batch: Any) -> float:
+        raise RuntimeError("mat1 and mat2 cannot be multiplied")
+
+    monkeypatch.setattr(trainer.learner, "learn", broken)
+    failed = events_of(trainer, steps=2)[-1]
+    assert isinstance(failed, Failed)
+    assert "Traceback" in failed.details
+    assert "\n" not in failed.message
+
+
+def test_valid_convolutions_and_plain_sgd_train() -> None:
+    paper = recipe(
+        optimiser="sgd",
+        momentum=0.99,
+        averaging=0.0,
+        arguments={"padding": "valid", "norm": "none", "dropout": 0.5},
+    )
+    trainer = make_trainer(labelled(size=96), preset=paper)
+    events = events_of(trainer, steps=3)
+    assert isinstance(events[-1], Finished)
+    assert trainer.geometry.border[0] > 0
+
+
+def test_objects_and_three_dimensions() -> None:
+    assert isinstance(events_of(make_trainer(labelled(kind="objects")), steps=2)[-1], Finished)
+    volume = np.random.default_rng(0).integers(0, 255, (12, 24, 24)).astype(np.uint8)
+    labels = (volume > 128).astype(np.uint8)
+    one = LabelledImage(Image("v", volume, "zyx", 3), Image("v", labels, "zyx", 3), "classes", True)
+    small = recipe(tile=16, arguments=SMALL | {"depth": 1})
+    trainer = make_trainer([one], preset=small, dims=3)
+    assert isinstance(events_of(trainer, steps=2)[-1], Finished)
+
+
+def test_averages_follow_the_weights_and_statistics_are_estimated_anew() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2))
+    averaged = AveragedNetwork(network, 0.5)
+    expected = float(network[0].weight.detach()[0, 0, 0, 0])
+    images = [torch.randn(2, 1, 4, 4) * 3 + 1 for _ in range(3)]
+    for number, (value, batch) in enumerate(zip((1.0, 2.0, 4.0), images, strict=True), 1):
+        with torch.no_grad():
+            for p in network.parameters():
+                p.fill_(value)
+        averaged.update(network, batch)
+        decay = min(0.5, number / (10 + number))
+        expected = decay * expected + (1 - decay) * value
+    convolution, norm = averaged.ready(torch.device("cpu"), "float32").children()
+    assert float(convolution.weight[0, 0, 0, 0]) == pytest.approx(expected, rel=1e-5)
+    outputs = torch.stack([convolution(x) for x in images])
+    torch.testing.assert_close(norm.running_mean, outputs.mean((0, 1, 3, 4)))
+    assert not norm.training
