@@ -42,6 +42,8 @@ from napari_unet.engine.protocol import (
 from napari_unet.errors import UserError
 
 _WATCH, _MODEL = ("watch", ""), ("model", "")
+# What the next engine learns of: label arrays are read anew, so that changes in them count, too.
+_TAKEN_ANYWAY = (OpenImage, CloseImage, SetLabels, LabelsChanged, RemoveLabels, Watch, Unwatch)
 
 PYTHON_VARIABLE = "NAPARI_UNET_PYTHON"
 """Environment variable that names the interpreter of the engine, where it is not our own."""
@@ -130,11 +132,11 @@ class EngineClient:
         Raises :class:`UserError` when no engine runs. Images, labels and the watched region are
         taken even then and reach the next engine.
         """
-        standing = self._remember(command)
-        if self._connection is not None and self._connection.alive:
-            self._connection.send(command)
-        elif not standing:
+        if not self.alive and not isinstance(command, _TAKEN_ANYWAY):
             raise UserError("The engine is not running: start it again.")
+        self._remember(command)
+        if self._connection is not None and self.alive:
+            self._connection.send(command)
 
     def poll(self) -> list[Event]:
         """Events since the last call, progress merged; never blocks."""
@@ -159,8 +161,8 @@ class EngineClient:
         self._end.detach()
         _end(self._connection, self.cache, timeout)
 
-    def _remember(self, command: Command) -> bool:
-        """Keep what a new engine must be told; whether the command is of that sort."""
+    def _remember(self, command: Command) -> None:
+        """Keep what a new engine must be told."""
         match command:
             case OpenImage():
                 self._standing[("image", command.id)] = command
@@ -180,15 +182,8 @@ class EngineClient:
                 self._standing.pop(_WATCH, None)
             case LoadModel():
                 self._standing[_MODEL] = command.model_copy(update={"job": "restored"})
-                return False
             case ResetTraining() | StartTraining(resume=False):
                 self._standing.pop(_MODEL, None)
-                return False
-            case LabelsChanged():
-                pass  # the labels are read anew
-            case _:
-                return False
-        return True
 
 
 def _end(connection: Connection | None, cache: SessionCache, timeout: float = 1.0) -> None:
