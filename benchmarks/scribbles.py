@@ -1,6 +1,6 @@
-"""ISBI slice 00 from strokes alone: 3 px wide, 30 to 80 px long, never crossing classes, half of the
-pixels per class, 1.5 % of the image; median membrane IoU of seeds 0..2 on slices 20..29. Then a few
-seconds on the strokes of bbbc007_scribbles, which must train without an error.
+"""ISBI slice 00 from strokes alone: 3 px wide, 30 to 80 px long, never crossing classes, half of
+the pixels per class, 1.5 % of the image; median membrane IoU of seeds 0..2 on slices 20..29. A few
+seconds on the strokes of bbbc007_scribbles follow, which must train without an error.
 
 python benchmarks/scribbles.py [--budget 30s] [--seeds 3]
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +59,9 @@ def _main(
     ImageJ), PNG, JPEG, BMP, .npy, zarr. Results go to standard output, everything else to standard
     error; on bad input the exit code is not 0 and the message says what to do.
     """
+    # As in the engine: OpenMP threads that spin while they wait would take the processor from
+    # each other when anything else runs. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @app.command()
