@@ -173,3 +173,14 @@ def test_a_loaded_model_brings_its_classes(session: Session) -> None:
     session.tick()
     assert [c.name for c in session.classes] == ["ground", "nucleus", "wall"]
     assert session.has_model
+
+
+def test_a_class_more_asks_for_a_larger_preview(session: Session, labelled: Any) -> None:
+    control.train(session)
+    session.engine.events += [STARTED, progress(1)]
+    session.tick()
+    session._wanted = (0.0, session._wanted[1])
+    session.tick()
+    session.add_class("vessel")
+    last = session.engine.of("watch")[-1]
+    assert session.engine.arrays[last.array.path].shape[0] == 3

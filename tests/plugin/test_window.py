@@ -38,7 +38,6 @@ def dock(make_napari_viewer: Any, qtbot: Any, tmp_path: Path) -> Iterator[MainDo
     viewer.window.add_dock_widget(made, name="U-Net", area="right")
     qtbot.waitUntil(lambda: session.engine_was_ready, timeout=60_000)
     yield made
-    made.timer.stop()
     session.close()
 
 
@@ -178,3 +177,15 @@ def test_accepting_with_the_mouse(dock: MainDock, train: Any, qtbot: Any) -> Non
         next(drag)
     assert (one.layer.data[65:76, 65:76] == 2).all()
     assert one.layer.data[80, 80] == 0
+
+
+def test_closing_the_window_ends_engine_and_session(dock: MainDock, qtbot: Any) -> None:
+    session = dock.session
+    click(dock, "new_labels")
+    folder = session.project.project.folder
+    pid = session.engine.pid
+    session.viewer.close()
+    qtbot.waitUntil(lambda: session.closed, timeout=10_000)
+    assert not session.engine.alive
+    assert (folder / "project.json").exists()
+    assert pid is not None

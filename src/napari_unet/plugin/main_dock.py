@@ -8,7 +8,7 @@ from typing import Any
 from napari.utils import notifications
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.plugin.annotate_section import AnnotateSection
 from napari_unet.plugin.keep_section import KeepSection
@@ -76,6 +76,16 @@ class MainDock(QScrollArea):
         # napari destroys the widget without closing it: what is bound to the viewer is let go here.
         results, viewer = self.results, session.viewer
         self.destroyed.connect(lambda *_: _release(viewer, results, session))
+        self._window_known = False
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Once in its window, the dock knows whose end is the session's end too."""
+        super().showEvent(event)
+        window = self.window()
+        if not self._window_known and isinstance(window, QMainWindow):
+            self._window_known = True
+            session = self.session
+            window.destroyed.connect(lambda *_: end_session(session))
 
     def _key_train(self, viewer: Any) -> None:
         self.train.train_button.click()
@@ -100,6 +110,12 @@ class UNetDock(MainDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(session_of(napari_viewer))
+
+
+def end_session(session: Session) -> None:
+    """The window has gone: everything is kept, the engine ends, nothing holds the viewer."""
+    _sessions.pop(session.viewer, None)
+    session.close()
 
 
 def _release(viewer: Any, results: ResultSection, session: Session) -> None:

@@ -351,6 +351,8 @@ class Session:
             if colors is not None:
                 one.layer.colormap = colors
         self.project.update_classes(self.labels.values(), self.classes)
+        if self.watch_array is not None and len(self.watch_array) != len(self.classes):
+            self.rewatch(self._watching)  # the engine writes one plane a class
         self.classes_changed.emit()
 
     def pick_class(self, number: int) -> None:
