@@ -12,7 +12,7 @@ from napari_unet.training.presets import preset
 
 STILL = {
     "elastic_sd": 0.0,
-    "rotation": False,
+    "rotation": "none",
     "mirror": False,
     "scale": 0.0,
     "contrast": 0.0,
@@ -69,9 +69,14 @@ def test_no_strength_is_a_plain_crop() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([0.0, 4.0, 10.0]), st.booleans(), st.booleans())
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([0.0, 4.0, 10.0]),
+    st.sampled_from(["free", "quarter"]),
+    st.booleans(),
+)
 def test_labels_hold_only_values_that_were_there(
-    seed: int, sd: float, rotation: bool, mirror: bool
+    seed: int, sd: float, rotation: str, mirror: bool
 ) -> None:
     recipe = preset(elastic_sd=sd, rotation=rotation, mirror=mirror)
     labels = torch.from_numpy(
@@ -93,7 +98,7 @@ def test_image_and_labels_move_together() -> None:
 
 
 def test_the_window_is_large_enough() -> None:
-    recipe = preset(elastic_sd=10.0)
+    recipe = preset(elastic_sd=10.0, rotation="free")
     half = reach((64, 64), recipe)
     grids = torch.cat([sampling_grid((64, 64), 8, recipe, generator(s)) for s in range(20)])
     outside = (grids.abs() > torch.tensor(half)).any(-1).float().mean()
@@ -113,3 +118,17 @@ def test_greys_vary_but_not_at_no_strength() -> None:
     varied = vary_greys(image, preset(), generator())
     assert varied.isfinite().all()
     assert not torch.equal(varied, image)
+
+
+def test_quarter_turns_and_mirroring_move_pixels_without_blending() -> None:
+    recipe = preset(**(STILL | {"rotation": "quarter", "mirror": True}))
+    image = torch.randn(16, 1, 24, 24)
+    grid = sampling_grid((24, 24), 16, recipe, generator(2))
+    moved = sample(image, grid, "bilinear")
+    kinds = set()
+    for one, result in zip(image[:, 0], moved[:, 0], strict=True):
+        views = [torch.rot90(v, k) for v in (one, one.flip(-1)) for k in range(4)]
+        fitting = [i for i, v in enumerate(views) if torch.allclose(v, result, atol=1e-3)]
+        assert len(fitting) == 1
+        kinds.update(fitting)
+    assert len(kinds) >= 5

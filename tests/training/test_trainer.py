@@ -44,7 +44,7 @@ def test_it_learns() -> None:
     steps = [e.step for e in events if isinstance(e, Progress)]
     assert steps == list(range(1, 41))
     assert np.mean(trainer.losses[-5:]) < 0.7 * np.mean(trainer.losses[:3])
-    assert events[-1].validation.mean > 0.5
+    assert events[-1].validation.iou[0] > 0.5
 
 
 def test_a_budget_ends_it_and_the_rate_falls() -> None:

@@ -46,8 +46,9 @@ def linear_maps(batch: int, dims: int, preset: Preset, generator: torch.Generato
         return torch.rand(batch, generator=generator) * (high - low) + low
 
     # Drawn in any case, so that one setting does not change what the others draw.
-    angle, zoom, mirror = uniform(0, 2 * math.pi), uniform(-1, 1), uniform(0, 1)
-    angle = angle if preset.rotation else torch.zeros(batch)
+    turn, zoom, mirror = uniform(0, 4), uniform(-1, 1), uniform(0, 1)
+    turns = {"free": turn, "quarter": turn.floor(), "none": torch.zeros(batch)}
+    angle = turns[preset.rotation] * (math.pi / 2)
     flip = torch.where((mirror < 0.5) & torch.tensor(preset.mirror), -1.0, 1.0)
     scale = torch.exp(zoom * preset.scale)
     cos, sin = torch.cos(angle), torch.sin(angle)
@@ -87,8 +88,10 @@ def reach(size: tuple[int, ...], preset: Preset) -> tuple[int, ...]:
     """
     slack = math.ceil(3 * preset.elastic_sd * 1.2) + 2
     half = [n / 2 + slack for n in size]
-    if preset.rotation:
+    if preset.rotation == "free":
         half[-2] = half[-1] = math.hypot(half[-2], half[-1])
+    elif preset.rotation == "quarter":
+        half[-2] = half[-1] = max(half[-2:])
     half[-2:] = [h * math.exp(preset.scale) for h in half[-2:]]
     return tuple(math.ceil(h) for h in half)
 

@@ -10,7 +10,7 @@ from napari_unet.errors import UserError
 
 
 class Preset(BaseModel):
-    """One recipe. Lengths are in pixels of the image, angles free (0..360 degrees)."""
+    """One recipe. Lengths are in pixels of the image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,9 @@ class Preset(BaseModel):
 
     elastic_sd: float = Field(4.0, ge=0, description="sd of the grid's displacements, pixels")
     elastic_points: int = Field(3, ge=2, le=16, description="points of the grid along each axis")
-    rotation: bool = True
+    rotation: Literal["free", "quarter", "none"] = Field(
+        "quarter", description="any angle, quarter turns (nothing is blurred), or none"
+    )
     mirror: bool = True
     scale: float = Field(0.2, ge=0, le=1, description="zoom by up to exp(+-scale)")
     contrast: float = Field(0.3, ge=0, le=1)
@@ -41,7 +43,7 @@ class Preset(BaseModel):
 
     w0: float = Field(10.0, ge=0, description="height of the boundary weight map")
     sigma: float = Field(5.0, gt=0, description="width of the boundary weight map, pixels")
-    balance: float = Field(0.5, ge=0, le=1, description="0 none, 1 full inverse frequency")
+    balance: float = Field(0.35, ge=0, le=1, description="0 none, 1 full inverse frequency")
     dice: float = Field(1.0, ge=0, description="weight of the Dice loss beside the cross-entropy")
     averaging: float = Field(0.98, ge=0, lt=1, description="decay of the averaged weights, at most")
 
@@ -64,6 +66,7 @@ _PAPER = Preset(
     batch=1,
     tile=388,
     elastic_sd=10.0,
+    rotation="free",
     scale=0.0,
     gamma=0.0,
     balance=1.0,

@@ -1,7 +1,7 @@
 """Honest scores while training: what is held out, and how well it is predicted.
 
 With six labelled planes or more, about one in eight is held out whole; in a stack the last ones,
-behind a guard plane. With fewer, each plane gives a block, about a sixteenth of it, behind a guard
+behind a guard plane. With fewer, each plane gives a block, about a thirtieth of it, behind a guard
 band. What is held out stays so for ever, is never trained on and never augmented. Where labels are
 too few to spare any, nothing is held out.
 """
@@ -64,11 +64,11 @@ def _hash(key: Key, seed: int) -> int:
 def block_of(plane: TrainingPlane, seed: int) -> HeldOut | None:
     """A block to hold out of one plane, or None.
 
-    The plane is cut into about four cells a side; cells come in a random order that depends on
+    The plane is cut into about six cells a side; cells come in a random order that depends on
     nothing but the plane's name and the seed. The first is taken that holds two classes and costs
     no class more than a quarter of its labels.
     """
-    sides = [int(np.clip(n // 4, 16, 256)) for n in plane.shape]
+    sides = [int(np.clip(n // 6, 16, 256)) for n in plane.shape]
     counts = [max(1, n // s) for n, s in zip(plane.shape, sides, strict=True)]
     total = np.bincount(plane.truth.ravel(), minlength=256)[:UNLABELLED]
     order = np.random.default_rng(_hash(plane.key, seed)).permutation(int(np.prod(counts)))
