@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -205,9 +206,19 @@ class TrainingData:
         self.planes[plane.key] = plane
         return plane
 
+    def knows(self, name: str) -> bool:
+        """Whether there is an image of this name."""
+        return name in self._images
+
     def image(self, name: str) -> Image:
         """An image by its name."""
         return self._images[name].image
+
+    def reader(self, name: str, index: Index) -> Callable[[Box], npt.NDArray[np.float32]]:
+        """Reads normalised pixels (C, *box) of any plane of an image, labelled or not."""
+        image = self.image(name)
+        normalisation = self.normalisation.for_image(image, index)
+        return lambda box: normalisation.apply(image.read(index, box))
 
     def classes(self) -> int:
         """1 + the greatest class index that is labelled anywhere, at least 2."""

@@ -7,6 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_unet.training.data import HeldOut
+from napari_unet.training.events import Validation
+from napari_unet.training.validation import HoldOut
+
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Moments and momenta, named ``optimiser.<parameter number>.<what>``."""
@@ -57,3 +61,33 @@ def copy_overlap(source: dict[str, Tensor], network: nn.Module) -> list[str]:
             )
             target[part] = value[part].to(target)
     return left
+
+
+def hold_out_values(plan: HoldOut) -> list[list[Any]]:
+    """JSON-able: [image, leading index, None or [box, scored]] by plane."""
+    return [
+        [name, list(index), held and [[list(side) for side in held.box], held.scored]]
+        for (name, index), held in plan.items()
+    ]
+
+
+def hold_out_from(values: list[list[Any]]) -> HoldOut:
+    """The inverse of :func:`hold_out_values`."""
+    return {
+        (str(name), tuple(index)): held
+        and HeldOut(tuple((int(a), int(b)) for a, b in held[0]), bool(held[1]))
+        for name, index, held in values
+    }
+
+
+def validation_values(validations: list[Validation]) -> list[list[Any]]:
+    """JSON-able: [step, seconds, IoU by class, pixels]."""
+    return [[v.step, v.seconds, list(v.iou), v.pixels] for v in validations]
+
+
+def validations_from(values: list[list[Any]]) -> list[Validation]:
+    """The inverse of :func:`validation_values`."""
+    return [
+        Validation(int(step), float(seconds), tuple(scores), int(pixels))
+        for step, seconds, scores, pixels in values
+    ]

@@ -15,14 +15,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from napari_unet.errors import UserError
-from napari_unet.images.image import Box, Image, Index
-from napari_unet.images.normalise import Normalisation
+from napari_unet.images.image import Box, Index
 from napari_unet.networks import registry
 from napari_unet.prediction.device import (
     choose_device,
@@ -31,7 +28,7 @@ from napari_unet.prediction.device import (
     is_out_of_memory,
 )
 from napari_unet.prediction.predictor import Predictor
-from napari_unet.training.data import HeldOut, TrainingData
+from napari_unet.training.data import TrainingData
 from napari_unet.training.events import (
     Checkpoint,
     Event,
@@ -46,6 +43,14 @@ from napari_unet.training.events import (
 from napari_unet.training.learner import Learner
 from napari_unet.training.presets import Preset
 from napari_unet.training.sampler import draw_batch
+from napari_unet.training.schedule import learning_rate, part_done
+from napari_unet.training.state import (
+    hold_out_from,
+    hold_out_values,
+    validation_values,
+    validations_from,
+)
+from napari_unet.training.tile_size import fitting_tile, smaller_tile
 from napari_unet.training.validation import (
     HoldOut,
     apply_hold_out,
@@ -56,7 +61,6 @@ from napari_unet.training.validation import (
 
 SNAPSHOT_STEPS = 25
 MOST_ROLLBACKS = 5
-SMALLEST_TILE = 32
 
 
 class Trainer:
@@ -95,7 +99,9 @@ class Trainer:
         self.precision = choose_precision(precision, self.device)
         self.geometry = registry.geometry(preset.network, preset.arguments, dims)
         self.batch = preset.batch
-        self.tile = self._fitting_tile(preset.tile, dims)
+        self.tile = fitting_tile(
+            self.geometry, preset.tile, (p.shape for p in data.planes.values())
+        )
         self.rate_factor = 1.0
         self.losses: list[float] = []
         self.validations: list[Validation] = []
@@ -218,10 +224,12 @@ class Trainer:
             ending = cost + 6 * min(durations, default=0.0)
             if budget is not None:
                 ending = min(ending, 0.15 * budget)
-            done = self._done(steps, budget, self.seconds - began, ending)
+            done = part_done(self.step, steps, self.seconds - began, budget, ending)
             if done >= 1:
                 break
-            rate = self._set_rate(done, limited=not (steps is None and budget is None))
+            limited = steps is not None or budget is not None
+            rate = self.rate_factor * learning_rate(self.preset, self.step, done, limited=limited)
+            self.learner.set_rate(rate)
             try:
                 value = self._step()
             except Exception as error:
@@ -279,12 +287,6 @@ class Trainer:
         reason = "stopped" if self._stopping else "steps" if steps is not None else "budget"
         yield Finished(self.step, self.seconds, reason, last)
 
-    def _done(self, steps: int | None, budget: float | None, spent: float, ending: float) -> float:
-        """Which part of the run is over, 0..1; 0 for ever without a limit."""
-        by_steps = self.step / steps if steps else 0.0
-        by_time = spent / max(budget - ending, 1e-3) if budget is not None else 0.0
-        return max(by_steps, by_time)
-
     def _step(self) -> float:
         torch.manual_seed(_mix(self.seed, self.step))  # dropout
         batch = draw_batch(
@@ -299,16 +301,6 @@ class Trainer:
         )
         return self.learner.learn(batch)
 
-    def _set_rate(self, done: float, *, limited: bool) -> float:
-        p = self.preset
-        rate = p.learning_rate * self.rate_factor
-        if p.warm_up:
-            rate *= min(1.0, (self.step + 1) / p.warm_up)
-        if limited and done > p.hold:
-            rate *= max(0.02, (1 - done) / (1 - p.hold))
-        self.learner.set_rate(rate)
-        return rate
-
     def _roll_back(self, snapshot: dict[str, Any]) -> None:
         self.learner.load(**snapshot)
         self.rate_factor /= 2
@@ -319,29 +311,23 @@ class Trainer:
     def _previews(self) -> Iterator[Event]:
         requests, self._requests = self._requests, []
         for name, index, box in requests:
+            if not self.data.knows(name):  # removed in the meantime
+                continue
             clock = time.perf_counter()
-            image = self.data.image(name)
-            read = partial(_read, image, index, self.data.normalisation.for_image(image, index))
-            probability = self.predictor().region(read, image.spatial_shape, box)
+            read, shape = self.data.reader(name, index), self.data.image(name).spatial_shape
+            probability = self.predictor().region(read, shape, box)
             self.seconds += time.perf_counter() - clock
             yield Preview(name, index, box, self.step, probability)
 
     # ------------------------------------------------------------ parts
 
-    def _fitting_tile(self, side: int, dims: int) -> tuple[int, ...]:
-        """The largest tile the network can make that is no longer than wished or useful."""
-        longest = max(max(p.shape) for p in self.data.planes.values())
-        side = min(side, max(longest, SMALLEST_TILE))
-        base, stride = self.geometry.base[0], self.geometry.stride[0]
-        return (base + max(0, (side - base) // stride) * stride,) * dims
-
     def _shrink(self) -> bool:
         """Halve the batch, then the tile; False when nothing is left to halve."""
         free_memory(self.device)
-        smaller = self._fitting_tile(self.tile[-1] // 2, len(self.tile))
+        smaller = smaller_tile(self.geometry, self.tile)
         if self.batch > 1:
             self.batch //= 2
-        elif SMALLEST_TILE <= smaller[-1] < self.tile[-1]:
+        elif smaller != self.tile:
             self.tile = smaller
         else:
             return False
@@ -377,11 +363,8 @@ class Trainer:
             "batch": self.batch,
             "tile": list(self.tile),
             "losses": self.losses[:],
-            "validations": [[v.step, v.seconds, list(v.iou), v.pixels] for v in self.validations],
-            "hold_out": [
-                [name, list(index), held and [[list(s) for s in held.box], held.scored]]
-                for (name, index), held in self._hold_out.items()
-            ],
+            "validations": validation_values(self.validations),
+            "hold_out": hold_out_values(self._hold_out),
         }
         return {"tensors": snapshot["tensors"], "values": values}
 
@@ -403,24 +386,11 @@ class Trainer:
         self.rate_factor, self.batch = float(values["rate_factor"]), int(values["batch"])
         self.tile = tuple(int(n) for n in values["tile"])
         self.losses = [float(v) for v in values["losses"]]
-        self.validations = [
-            Validation(int(step), float(seconds), tuple(scores), int(pixels))
-            for step, seconds, scores, pixels in values["validations"]
-        ]
+        self.validations = validations_from(values["validations"])
         if self._validating:
-            self._hold_out |= {
-                (name, tuple(index)): held
-                and HeldOut(tuple((int(a), int(b)) for a, b in held[0]), bool(held[1]))
-                for name, index, held in values["hold_out"]
-            }
+            self._hold_out |= hold_out_from(values["hold_out"])
             apply_hold_out(self.data, self._hold_out)
             self._balance = self._class_balance()
-
-
-def _read(
-    image: Image, index: Index, normalisation: Normalisation, box: Box
-) -> npt.NDArray[np.float32]:
-    return normalisation.apply(image.read(index, box))
 
 
 def _mix(seed: int, step: int) -> int:

@@ -1,0 +1,32 @@
+"""How far a run is, and which learning rate belongs there."""
+
+from __future__ import annotations
+
+from napari_unet.training.presets import Preset
+
+LAST_RATE = 0.02
+"""The rate falls to this part of itself, not to nothing."""
+
+
+def part_done(
+    step: int, steps: int | None, spent: float, budget: float | None, ending: float
+) -> float:
+    """Which part of a run is over, 0..1 and beyond; 0 for ever without a limit.
+
+    ``spent``, ``budget`` and ``ending`` are seconds; the last is kept free before the budget ends.
+    """
+    by_steps = step / steps if steps else 0.0
+    by_time = spent / max(budget - ending, 1e-3) if budget is not None else 0.0
+    return max(by_steps, by_time)
+
+
+def learning_rate(preset: Preset, step: int, done: float, *, limited: bool) -> float:
+    """Rate of the step after ``step`` steps: a linear rise, a plateau, and, in a run with a limit,
+    a linear fall from ``preset.hold`` to the end of the run.
+    """
+    rate = preset.learning_rate
+    if preset.warm_up:
+        rate *= min(1.0, (step + 1) / preset.warm_up)
+    if limited and done > preset.hold:
+        rate *= max(LAST_RATE, (1 - done) / (1 - preset.hold))
+    return rate
