@@ -41,3 +41,11 @@ def test_overrides() -> None:
 def test_mistakes(name: str, overrides: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         preset(name, **overrides)
+
+
+def test_strength_grows_with_the_steps() -> None:
+    live = preset(ramp=100)
+    assert live.at(0).elastic_sd == pytest.approx(0.01 * live.elastic_sd)
+    assert live.at(49).turned == 0.5
+    assert live.at(500) == live.at(99) == live
+    assert preset("paper2015").at(0) == preset("paper2015")

@@ -46,9 +46,9 @@ def linear_maps(batch: int, dims: int, preset: Preset, generator: torch.Generato
         return torch.rand(batch, generator=generator) * (high - low) + low
 
     # Drawn in any case, so that one setting does not change what the others draw.
-    turn, zoom, mirror = uniform(0, 4), uniform(-1, 1), uniform(0, 1)
+    turn, zoom, mirror, turned = uniform(0, 4), uniform(-1, 1), uniform(0, 1), uniform(0, 1)
     turns = {"free": turn, "quarter": turn.floor(), "none": torch.zeros(batch)}
-    angle = turns[preset.rotation] * (math.pi / 2)
+    angle = turns[preset.rotation] * (math.pi / 2) * (turned < preset.turned)
     flip = torch.where((mirror < 0.5) & torch.tensor(preset.mirror), -1.0, 1.0)
     scale = torch.exp(zoom * preset.scale)
     cos, sin = torch.cos(angle), torch.sin(angle)

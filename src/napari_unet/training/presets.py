@@ -34,18 +34,35 @@ class Preset(BaseModel):
     rotation: Literal["free", "quarter", "none"] = Field(
         "quarter", description="any angle, quarter turns (nothing is blurred), or none"
     )
+    turned: float = Field(1.0, ge=0, le=1, description="part of the pieces that are rotated")
     mirror: bool = True
     scale: float = Field(0.2, ge=0, le=1, description="zoom by up to exp(+-scale)")
     contrast: float = Field(0.3, ge=0, le=1)
     brightness: float = Field(0.25, ge=0, le=2)
     gamma: float = Field(0.4, ge=0, le=2, description="exponent up to exp(+-gamma)")
     noise: float = Field(0.1, ge=0, le=1, description="sd of Gaussian noise, up to")
+    ramp: int = Field(
+        600,
+        ge=0,
+        description="steps over which deformation, rotation and zoom grow to full strength",
+    )
 
     w0: float = Field(10.0, ge=0, description="height of the boundary weight map")
     sigma: float = Field(5.0, gt=0, description="width of the boundary weight map, pixels")
     balance: float = Field(0.35, ge=0, le=1, description="0 none, 1 full inverse frequency")
     dice: float = Field(1.0, ge=0, description="weight of the Dice loss beside the cross-entropy")
     averaging: float = Field(0.98, ge=0, lt=1, description="decay of the averaged weights, at most")
+
+    def at(self, step: int) -> Preset:
+        """The recipe as it is at a step: easy pieces first, so that the first answers come soon."""
+        grown = min(1.0, (step + 1) / self.ramp) if self.ramp else 1.0
+        return self.model_copy(
+            update={
+                "elastic_sd": self.elastic_sd * grown,
+                "scale": self.scale * grown,
+                "turned": self.turned * grown,
+            }
+        )
 
 
 _LIVE = Preset(
@@ -69,6 +86,7 @@ _PAPER = Preset(
     rotation="free",
     scale=0.0,
     gamma=0.0,
+    ramp=0,
     balance=1.0,
     dice=0.0,
     averaging=0.0,

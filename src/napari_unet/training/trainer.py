@@ -291,7 +291,7 @@ class Trainer:
         torch.manual_seed(_mix(self.seed, self.step))  # dropout
         batch = draw_batch(
             self.data,
-            self.preset,
+            self.preset.at(self.step),
             batch=self.batch,
             output=self.tile,
             border=self.geometry.border,
