@@ -52,8 +52,8 @@ def labelled(
     return made
 
 
-def data_of(images: list[LabelledImage]) -> TrainingData:
-    data = TrainingData(choose_normalisation([one.image for one in images]))
+def data_of(images: list[LabelledImage], w0: float = 10.0) -> TrainingData:
+    data = TrainingData(choose_normalisation([one.image for one in images]), w0)
     for one in images:
         data.add(one)
     return data

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_training import SMALL, labelled, make_trainer, recipe
+from small_training import SMALL, data_of, labelled, make_trainer, recipe
 
+from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import (
+    Checkpoint,
     Failed,
     Finished,
     Notice,
@@ -197,6 +199,106 @@ def test_any_other_fault_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(failed, Failed)
     assert "Traceback" in failed.details
     assert "\n" not in failed.message
+
+
+def test_no_memory_for_the_smallest_step_fails_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainer = make_trainer(preset=recipe(batch=4, tile=64))
+
+    def hungry(batch: Any) -> float:
+        raise MemoryError
+
+    monkeypatch.setattr(trainer.learner, "learn", hungry)
+    *_, failed = events_of(trainer, steps=2)
+    assert isinstance(failed, Failed)
+    assert "smaller network" in failed.message
+    assert (trainer.batch, trainer.tile) == (1, (32, 32))
+
+
+def test_weights_that_were_never_finite_fail_with_a_sentence() -> None:
+    trainer = make_trainer()
+    with torch.no_grad():
+        next(trainer.learner.network.parameters())[0] = float("nan")
+    events = events_of(trainer, steps=6)
+    assert len([e for e in events if isinstance(e, Notice)]) == 5
+    assert isinstance(events[-1], Failed)
+    assert "infinite" in events[-1].message
+    assert trainer.step == 0
+
+
+def test_removing_all_images_while_training_fails_with_a_sentence() -> None:
+    trainer = make_trainer()
+    run = trainer.run(steps=6)
+    for event in run:
+        if isinstance(event, Progress):
+            break
+    trainer.request_preview("image0", (), ((0, 8), (0, 8)))
+    trainer.data.remove("image0")
+    [failed] = list(run)
+    assert isinstance(failed, Failed)
+    assert failed.message == (
+        "Nothing is left to train on: label more, or train without validation."
+    )
+
+
+def test_labels_that_cannot_be_used_leave_the_old_ones() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    trainer = make_trainer([one], validation="none")
+    before = trainer.data.planes["image0", ()].truth.copy()
+    object.__setattr__(one.labels, "data", np.ones((3, 3), np.uint8))
+    with pytest.raises(UserError, match="image0"):
+        trainer.update_labels("image0", ())
+    np.testing.assert_array_equal(trainer.data.planes["image0", ()].truth, before)
+    assert isinstance(events_of(trainer, steps=2)[-1], Finished)
+
+
+def test_checkpoints_come_in_time_and_hold_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+    trainer.checkpoint_cost = 1.0  # so every 20 s
+    checkpoints = []
+    for event in trainer.run(steps=9):
+        if isinstance(event, Progress) and event.validation is None:
+            trainer.seconds += 7.0  # as if a step took that long
+        if isinstance(event, Checkpoint):
+            checkpoints.append(event)
+            assert event.state["values"]["step"] == event.step
+    assert [c.step for c in checkpoints] == [3, 6, 9]
+
+
+def test_validation_comes_in_time() -> None:
+    trainer = make_trainer(labelled(size=96))
+    scores = []
+    for event in trainer.run(steps=8):
+        if isinstance(event, Progress):
+            if event.validation is None:
+                trainer.seconds += 4.0
+            else:
+                scores.append(event.validation)
+    assert [s.step for s in scores] == [3, 6]
+    assert event.validation is not None
+    assert event.validation.step == 8
+    assert trainer.validations == [*scores, event.validation]
+
+
+def test_where_nothing_can_be_held_out_it_is_said() -> None:
+    [one] = labelled(kind="scribbles", complete=False)
+    one.labels.data[12:] = 0
+    started, *_, finished = events_of(make_trainer([one]), steps=1)
+    assert "too few labels" in started.notes[-1]
+    assert finished.validation is None
+
+
+def test_boundary_weights_change_what_is_learnt_from_objects() -> None:
+    trainers = []
+    for w0 in (0.0, 10.0):
+        data = data_of(labelled(kind="objects"), w0)
+        trainer = Trainer(
+            data, preset=recipe(w0=w0), classes=2, channels=1, device="cpu", precision="float32"
+        )
+        events_of(trainer, steps=1)
+        trainers.append(trainer)
+    assert trainers[0].losses != trainers[1].losses
 
 
 def test_valid_convolutions_and_plain_sgd_train() -> None:
