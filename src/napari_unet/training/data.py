@@ -60,17 +60,25 @@ class TrainingPlane:
     """Class map, UNLABELLED where nothing is known."""
     boundary: npt.NDArray[np.float16] | None = field(repr=False)
     object_sizes: npt.NDArray[np.int64] = field(repr=False)
+    pixels: npt.NDArray[Any] | None = field(default=None, repr=False)
+    """(C, *spatial) as read; None for planes too large to keep."""
     held_out: HeldOut | None = None
     classes: npt.NDArray[np.uint8] = field(init=False, repr=False)
     """``truth`` without what is held out: what is trained on."""
     candidates: dict[int, npt.NDArray[np.int64]] = field(init=False, repr=False)
-    _pixels: npt.NDArray[Any] | None = field(default=None, init=False, repr=False)
+    labelled: npt.NDArray[np.int64] = field(init=False, repr=False)
+    """Pixels of each class in ``truth``."""
+    trained: npt.NDArray[np.int64] = field(init=False, repr=False)
+    """Pixels of each class in ``classes``."""
 
     def __post_init__(self) -> None:
+        self.labelled = _counts(self.truth)
         self.hold_out(self.held_out)
+        if self.pixels is not None:
+            return
         pixels = int(np.prod(self.image.spatial_shape)) * self.image.channels
         if pixels * np.dtype(self.image.data.dtype).itemsize <= KEPT_IN_MEMORY:
-            self._pixels = self.image.read(self.index)
+            self.pixels = self.image.read(self.index)
 
     @property
     def key(self) -> Key:
@@ -83,7 +91,7 @@ class TrainingPlane:
     def hold_out(self, held_out: HeldOut | None, guard: int = 0) -> None:
         """Take a box and a band of ``guard`` pixels around it out of what is trained on."""
         self.held_out = held_out
-        self.classes = self.truth
+        self.classes, self.trained = self.truth, self.labelled
         if held_out is not None:
             self.classes = self.truth.copy()
             inside = tuple(
@@ -91,12 +99,13 @@ class TrainingPlane:
                 for (a, b), (start, _) in zip(held_out.box, self.window, strict=True)
             )
             self.classes[inside] = UNLABELLED
-        self.candidates = _candidates(self.classes)
+            self.trained = _counts(self.classes)
+        self.candidates = _candidates(self.classes, self.trained)
 
     def read_inside(self, box: Box) -> npt.NDArray[np.float32]:
         """Normalised pixels (C, *box) of a box inside the plane."""
-        if self._pixels is not None:
-            pixels = self._pixels[(slice(None), *(slice(a, b) for a, b in box))]
+        if self.pixels is not None:
+            pixels = self.pixels[(slice(None), *(slice(a, b) for a, b in box))]
         else:
             pixels = self.image.read(self.index, box)
         return self.normalisation.apply(pixels)
@@ -122,11 +131,18 @@ class TrainingPlane:
         return labels
 
 
-def _candidates(classes: npt.NDArray[np.uint8]) -> dict[int, npt.NDArray[np.int64]]:
+def _counts(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Pixels of each of the 255 possible classes."""
+    return np.bincount(classes.ravel(), minlength=256)[:UNLABELLED]
+
+
+def _candidates(
+    classes: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]
+) -> dict[int, npt.NDArray[np.int64]]:
     """Flat positions of labelled pixels by class, evenly thinned out where there are many."""
     flat = classes.ravel()
     found: dict[int, npt.NDArray[np.int64]] = {}
-    for value in np.flatnonzero(np.bincount(flat, minlength=256)[:UNLABELLED]):
+    for value in np.flatnonzero(counts):
         places = np.flatnonzero(flat == value)
         if len(places) > CANDIDATES:
             chosen = np.random.default_rng(int(value)).choice(len(places), CANDIDATES, False)
@@ -202,6 +218,7 @@ class TrainingData:
             np.ascontiguousarray(target.classes[inside]),
             boundary,
             sizes[sizes > 0],
+            old.pixels if old else None,
         )
         self.planes[plane.key] = plane
         return plane
@@ -222,8 +239,7 @@ class TrainingData:
 
     def classes(self) -> int:
         """1 + the greatest class index that is labelled anywhere, at least 2."""
-        greatest = [max(_present(p.truth), default=0) for p in self.planes.values()]
-        return max([1, *greatest]) + 1
+        return max(1, int(self._labelled()[-1:].max(initial=0))) + 1
 
     def check(self) -> None:
         """Whether there is something to tell apart.
@@ -235,12 +251,12 @@ class TrainingData:
         """
         if not self.planes:
             raise UserError("Nothing is labelled yet: paint some of each class, then train.")
-        present = set().union(*(_present(p.truth) for p in self.planes.values()))
+        present = self._labelled()
         if len(present) < 2:
-            only = "background" if present == {0} else f"class {min(present)}"
+            only = "background" if present[0] == 0 else f"class {present[0]}"
             advice = (
                 "paint some of another class too"
-                if present == {0}
+                if present[0] == 0
                 else "paint some background too, or mark a region as fully annotated"
             )
             raise UserError(f"Only {only} is labelled: {advice}.")
@@ -252,20 +268,21 @@ class TrainingData:
         """
         counts = np.zeros(classes)
         for plane in self.planes.values():
-            counts += np.bincount(plane.classes.ravel(), minlength=256)[:classes]
+            counts += plane.trained[:classes]
         weights = np.zeros(256, np.float32)
         weights[:classes] = class_balance(counts, strength)
         return weights
+
+    def _labelled(self) -> npt.NDArray[np.intp]:
+        """Classes that are labelled anywhere, in order."""
+        total = sum((p.labelled for p in self.planes.values()), np.zeros(UNLABELLED, np.int64))
+        return np.flatnonzero(total)
 
     def median_object_size(self) -> float:
         """Median number of pixels of the labelled objects; 0 without objects."""
         sizes = [p.object_sizes for p in self.planes.values()]
         pooled = np.concatenate(sizes) if sizes else np.zeros(0)
         return float(np.median(pooled)) if len(pooled) else 0.0
-
-
-def _present(classes: npt.NDArray[np.uint8]) -> set[int]:
-    return set(np.flatnonzero(np.bincount(classes.ravel(), minlength=256)[:UNLABELLED]).tolist())
 
 
 def _bounding_box(mask: npt.NDArray[np.bool_]) -> Box:

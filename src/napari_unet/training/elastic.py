@@ -16,17 +16,25 @@ from torch import Tensor
 
 from napari_unet.training.presets import Preset
 
+CPU = torch.device("cpu")
+
 
 def displacement(
-    batch: int, size: tuple[int, ...], points: int, sd: float, generator: torch.Generator
+    batch: int,
+    size: tuple[int, ...],
+    points: int,
+    sd: float,
+    generator: torch.Generator,
+    device: torch.device = CPU,
 ) -> Tensor:
-    """Smooth random displacements (B, dims, *size) in pixels, axes in array order.
+    """Smooth random displacements (B, dims, *size) in pixels, axes in array order, on ``device``.
 
     In 3D, where torch has no tricubic interpolation, the grid is interpolated trilinearly after one
     bicubic pass over (y, x).
     """
     dims = len(size)
-    grid = torch.randn(batch, dims, *([points] * dims), generator=generator) * sd
+    # Only the few numbers of the grid are drawn on the CPU, so that all devices draw the same.
+    grid = torch.randn(batch, dims, *([points] * dims), generator=generator).to(device) * sd
     if dims == 2:
         return F.interpolate(grid, size=size, mode="bicubic", align_corners=True)
     planes = grid.flatten(1, 2)
@@ -61,23 +69,28 @@ def linear_maps(batch: int, dims: int, preset: Preset, generator: torch.Generato
 
 
 def sampling_grid(
-    size: tuple[int, ...], batch: int, preset: Preset, generator: torch.Generator
+    size: tuple[int, ...],
+    batch: int,
+    preset: Preset,
+    generator: torch.Generator,
+    device: torch.device = CPU,
 ) -> Tensor:
     """Where each output pixel comes from, relative to the tile's centre: (B, *size, dims), pixels.
 
     Everything at strength zero gives the plain grid, exactly.
     """
     dims = len(size)
-    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in size]
+    axes = [torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2 for n in size]
     plain = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
     grid = plain.expand(batch, *plain.shape)
-    moved = displacement(batch, size, preset.elastic_points, preset.elastic_sd, generator)
+    moved = displacement(batch, size, preset.elastic_points, preset.elastic_sd, generator, device)
     if preset.elastic_sd > 0:
         grid = grid + moved.movedim(1, -1)
     maps = linear_maps(batch, dims, preset, generator)
     if not torch.equal(maps, torch.eye(dims).expand_as(maps)):
         shape = grid.shape
-        grid = torch.bmm(grid.reshape(batch, -1, dims), maps.transpose(1, 2)).reshape(shape)
+        turned = maps.transpose(1, 2).to(device)
+        grid = torch.bmm(grid.reshape(batch, -1, dims), turned).reshape(shape)
     return grid
 
 

@@ -109,6 +109,9 @@ class Learner:
                 "The saved training belongs to another network: train with the same network and "
                 "settings, or start anew from its weights."
             )
+        # Built anew, lest what the tensors lack (a class added since) keeps what it has.
+        self.network = self._build()
+        self.averaged = AveragedNetwork(self.network, self.averaged.decay)
         self.optimiser = self._make_optimiser()
         self._take(tensors)
         recent = sorted((k for k in tensors if k.startswith("recent.")), key=_number)

@@ -56,7 +56,7 @@ def draw_batch(
         )
         images.append(plane.read_pixels(window))
         labels.append(plane.read_labels(window))
-    grid = sampling_grid(size, batch, preset, generator).to(device)
+    grid = sampling_grid(size, batch, preset, generator, device)
     x = sample(torch.from_numpy(np.stack(images)).to(device), grid, "bilinear")
     inner = tuple(slice(b, n - b) for b, n in zip(border, size, strict=True))
     warped = sample(

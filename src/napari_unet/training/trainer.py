@@ -57,10 +57,15 @@ from napari_unet.training.validation import (
     block_of,
     plan_hold_out,
     validate,
+    work,
 )
 
 SNAPSHOT_STEPS = 25
 MOST_ROLLBACKS = 5
+NO_MEMORY = (
+    "Memory ran out even for the smallest batch and tile: close other programs or choose a smaller "
+    "network."
+)
 
 
 class Trainer:
@@ -109,6 +114,8 @@ class Trainer:
         """Seconds that writing a checkpoint takes; whoever writes it corrects it."""
         self._stopping = False
         self._requests: list[tuple[str, Index, Box]] = []
+        self._validation_cost: float | None = None  # seconds of one; None = not known yet
+        self._fault = ""
         self._hold_out: HoldOut = {}
         self._validating = validation == "auto"
         if self._validating:
@@ -144,7 +151,10 @@ class Trainer:
         self._stopping = True
 
     def request_preview(self, image: str, index: Index, box: Box) -> None:
-        """Ask for a prediction of a region; a Preview event answers between two steps."""
+        """Ask for a prediction of a region; a Preview event answers between two steps.
+
+        Its box is the part of ``box`` that lies inside the image; outside it, nothing answers.
+        """
         self._requests.append((image, index, box))
 
     def update_labels(self, image: str, index: Index) -> None:
@@ -156,10 +166,9 @@ class Trainer:
             The new labels cannot be used; training goes on with the old ones.
         """
         key = (image, index)
-        known = key in self.data.planes or key in self._hold_out
         plane = self.data.refresh(image, index)
         if plane is not None and self._validating:
-            if not known:  # never trained on: it can still spare a block
+            if key not in self._hold_out:  # never trained on: it can still spare a block
                 self._hold_out[key] = block_of(plane, self.seed)
             apply_hold_out(self.data, {key: self._hold_out.get(key)})
         if self.data.classes() > self.classes:
@@ -202,40 +211,32 @@ class Trainer:
         except UserError as error:
             yield Failed(str(error))
         except Exception as error:
-            message = f"Training failed: {error}"
-            if is_out_of_memory(error):
-                message = (
-                    "Memory ran out even for the smallest batch and tile: close other programs or "
-                    "choose a smaller network."
-                )
-            yield Failed(message, traceback.format_exc())
+            message = f"Training failed: {str(error) or type(error).__name__}"
+            yield Failed(NO_MEMORY if is_out_of_memory(error) else message, traceback.format_exc())
 
     def _loop(self, steps: int | None, budget: float | None) -> Iterator[Event]:
         began = self.seconds if self.step else 0.0
         first = self.step
         last_validation = last_checkpoint = self.seconds
-        cost = 0.0  # of one validation, seconds
         rollbacks, snapshot = 0, self.learner.snapshot()
         durations: deque[float] = deque(maxlen=20)
         while not self._stopping:
             clock = time.perf_counter()
-            # The statistics and the last validation have to fit in at the end.
-            # The first step of all, slow for once, says nothing about it: hence the bound.
-            ending = cost + 6 * min(durations, default=0.0)
-            if budget is not None:
-                ending = min(ending, 0.15 * budget)
+            step = min(durations, default=0.0)
+            ending = self._ending(budget, step) if budget is not None else 0.0
             done = part_done(self.step, steps, self.seconds - began, budget, ending)
             if done >= 1:
                 break
             limited = steps is not None or budget is not None
             rate = self.rate_factor * learning_rate(self.preset, self.step, done, limited=limited)
             self.learner.set_rate(rate)
-            try:
-                value = self._step()
-            except Exception as error:
-                if not is_out_of_memory(error) or not self._shrink():
-                    raise
+            value = self._try_step()
+            if value is None:
+                shrunk = self._shrink()
                 self.seconds += time.perf_counter() - clock
+                if not shrunk:
+                    yield Failed(NO_MEMORY, self._fault)
+                    return
                 yield Notice(
                     f"Memory ran out: training goes on with {self.batch} tile(s) of "
                     f"{self.tile[-1]} pixels a step."
@@ -272,8 +273,9 @@ class Trainer:
             )
             yield progress(seconds=self.seconds)
             yield from self._previews()
-            if self._held_out() and self.seconds - last_validation >= max(10.0, 20 * cost):
-                validation, cost = self._validate()
+            pause = max(10.0, 20 * self._validation_seconds(min(durations)))
+            if self._held_out() and self.seconds - last_validation >= pause:
+                validation = self._validate()
                 last_validation = self.seconds
                 yield progress(seconds=self.seconds, validation=validation)
             if self.seconds - last_checkpoint >= max(15.0, 20 * self.checkpoint_cost):
@@ -282,10 +284,45 @@ class Trainer:
         clock = time.perf_counter()
         self.averaged()
         self.seconds += time.perf_counter() - clock
-        last = self._validate()[0] if self.step > first and self._held_out() else None
+        last = None
+        expected = self._validation_seconds(min(durations, default=0.0))
+        # Whoever presses Stop wants the model now.
+        if self.step > first and self._held_out() and (expected < 2 or not self._stopping):
+            last = self._validate()
         yield from self._previews()
         reason = "stopped" if self._stopping else "steps" if steps is not None else "budget"
         yield Finished(self.step, self.seconds, reason, last)
+
+    def _ending(self, budget: float, step: float) -> float:
+        """Seconds to keep free at the end: for the batch statistics and the last validation.
+
+        The first step of all, slow for once, says little about them: hence the bounds.
+        """
+        validation = self._validation_seconds(step) if self._held_out() else 0.0
+        return min(6 * step, 0.15 * budget) + min(validation, 0.3 * budget)
+
+    def _validation_seconds(self, step: float) -> float:
+        """What a validation takes: as last time; before the first, by the pixels it reads.
+
+        Predicting takes about half as long as learning from as many pixels.
+        """
+        if self._validation_cost is not None:
+            return self._validation_cost
+        learnt = self.batch * math.prod(self.geometry.input_size(self.tile))
+        return 0.5 * step * work(self.data, self.geometry.halo) / learnt
+
+    def _try_step(self) -> float | None:
+        """The loss of one step, or None when memory ran out.
+
+        Out of the except clause nothing holds on to the tensors of the attempt any more.
+        """
+        try:
+            return self._step()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._fault = traceback.format_exc()
+        return None
 
     def _step(self) -> float:
         torch.manual_seed(_mix(self.seed, self.step))  # dropout
@@ -315,6 +352,9 @@ class Trainer:
                 continue
             clock = time.perf_counter()
             read, shape = self.data.reader(name, index), self.data.image(name).spatial_shape
+            box = tuple((max(a, 0), min(b, n)) for (a, b), n in zip(box, shape, strict=True))
+            if any(a >= b for a, b in box):
+                continue
             probability = self.predictor().region(read, shape, box)
             self.seconds += time.perf_counter() - clock
             yield Preview(name, index, box, self.step, probability)
@@ -323,6 +363,7 @@ class Trainer:
 
     def _shrink(self) -> bool:
         """Halve the batch, then the tile; False when nothing is left to halve."""
+        self.learner.optimiser.zero_grad(set_to_none=True)
         free_memory(self.device)
         smaller = smaller_tile(self.geometry, self.tile)
         if self.batch > 1:
@@ -340,13 +381,13 @@ class Trainer:
     def _held_out(self) -> bool:
         return any(p.held_out is not None and p.held_out.scored for p in self.data.planes.values())
 
-    def _validate(self) -> tuple[Validation, float]:
+    def _validate(self) -> Validation:
         clock = time.perf_counter()
         scores, pixels = validate(self.data, self.predictor(), self.classes)
-        cost = time.perf_counter() - clock
-        self.seconds += cost
+        self._validation_cost = time.perf_counter() - clock
+        self.seconds += self._validation_cost
         self.validations.append(Validation(self.step, self.seconds, scores, pixels))
-        return self.validations[-1], cost
+        return self.validations[-1]
 
     # ------------------------------------------------------------ state
 

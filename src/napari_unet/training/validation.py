@@ -1,13 +1,15 @@
 """Honest scores while training: what is held out, and how well it is predicted.
 
-With six labelled planes or more, about one in eight is held out whole; in a stack the last ones,
-behind a guard plane. With fewer, each plane gives a block, about a thirtieth of it, behind a guard
-band. What is held out stays so for ever, is never trained on and never augmented. Where labels are
-too few to spare any, nothing is held out.
+With six labelled planes or more, about one in eight is held out whole; in a stack the last ones (or
+the first), behind a guard plane. With fewer, or where planes are so large that scoring one would
+take long, each plane gives a block, about a thirtieth of it, behind a guard band. What is held out
+stays so for ever, is never trained on and never augmented. Where labels are too few to spare any,
+nothing is held out.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 
 import numpy as np
@@ -24,6 +26,9 @@ GUARD = 16
 SMALLEST_BLOCK = 200
 """Labelled pixels that a block must hold to be worth its noise."""
 
+MOST_SCORED = 2**22
+"""Pixels of whole planes that are scored at most: seconds on two cores."""
+
 HoldOut = dict[Key, HeldOut | None]
 """By plane: what is held out, the whole plane or a part; None = all is trained on."""
 
@@ -31,26 +36,41 @@ HoldOut = dict[Key, HeldOut | None]
 def plan_hold_out(data: TrainingData, seed: int) -> HoldOut:
     """What to hold out of the planes that there are now."""
     planes = list(data.planes.values())
-    if len(planes) >= 6:
+    if len(planes) >= 6 and max(_size(p) for p in planes) <= MOST_SCORED:
         return _whole_planes(planes, seed)
     return {p.key: block_of(p, seed) for p in planes}
 
 
 def _whole_planes(planes: list[TrainingPlane], seed: int) -> HoldOut:
-    count = max(1, round(len(planes) / 8))
+    count = min(round(len(planes) / 8), MOST_SCORED // max(_size(p) for p in planes))
+    count = max(1, count)
     plan: HoldOut = {p.key: None for p in planes}
-    images = {p.image.name for p in planes}
-    if len(images) >= 6:
-        order = sorted(planes, key=lambda p: _hash(p.key, seed))
-        chosen = order[:count]
-    else:
-        order = sorted(planes, key=lambda p: (p.image.name, p.index))
-        chosen, guard = order[-count:], order[-count - 1]
-        if guard.image is chosen[0].image and len(planes) - count - 1 >= 3:
-            plan[guard.key] = _whole(guard, scored=False)
-    for plane in chosen:
-        plan[plane.key] = _whole(plane, scored=True)
+    if len({p.image.name for p in planes}) >= 6:
+        chosen: list[TrainingPlane] = []
+        for plane in sorted(planes, key=lambda p: _hash(p.key, seed)):
+            if len(chosen) < count and _can_be_spared([*chosen, plane], planes):
+                chosen.append(plane)
+        return plan | {p.key: _whole(p, scored=True) for p in chosen}
+    order = sorted(planes, key=lambda p: (p.image.name, p.index))
+    for ends in (order[::-1], order):
+        chosen, guard = ends[:count], ends[count : count + 1]
+        if guard[0].image is not chosen[-1].image or len(planes) - count - 1 < 3:
+            guard = []
+        if _can_be_spared([*chosen, *guard], planes):
+            plan |= {p.key: _whole(p, scored=True) for p in chosen}
+            return plan | {p.key: _whole(p, scored=False) for p in guard}
     return plan
+
+
+def _size(plane: TrainingPlane) -> int:
+    return int(np.prod(plane.shape))
+
+
+def _can_be_spared(some: list[TrainingPlane], planes: list[TrainingPlane]) -> bool:
+    """Whether without ``some`` of the planes every class keeps half of its labels or more."""
+    lost = np.sum([p.labelled for p in some], axis=0)
+    total = np.sum([p.labelled for p in planes], axis=0)
+    return bool((lost * 2 <= total).all())
 
 
 def _whole(plane: TrainingPlane, *, scored: bool) -> HeldOut:
@@ -70,7 +90,7 @@ def block_of(plane: TrainingPlane, seed: int) -> HeldOut | None:
     """
     sides = [int(np.clip(n // 6, 16, 256)) for n in plane.shape]
     counts = [max(1, n // s) for n, s in zip(plane.shape, sides, strict=True)]
-    total = np.bincount(plane.truth.ravel(), minlength=256)[:UNLABELLED]
+    total = plane.labelled
     order = np.random.default_rng(_hash(plane.key, seed)).permutation(int(np.prod(counts)))
     for flat in order[:256]:
         cell = np.unravel_index(flat, counts)
@@ -112,11 +132,7 @@ def validate(
     for plane in data.planes.values():
         if plane.held_out is None or not plane.held_out.scored:
             continue
-        # Only the part that has labels needs to be predicted.
-        box = tuple(
-            (max(a, start), min(b, stop))
-            for (a, b), (start, stop) in zip(plane.held_out.box, plane.window, strict=True)
-        )
+        box = _scored_box(plane, plane.held_out)
         truth = _cut(plane, box)
         if any(a >= b for a, b in box) or (truth == UNLABELLED).all():
             continue
@@ -124,3 +140,21 @@ def validate(
         table += confusion(probability.argmax(0), truth, classes, ignore=UNLABELLED)
     scores = iou(table) if table.sum() else np.full(classes, np.nan)
     return tuple(None if np.isnan(s) else float(s) for s in scores), int(table.sum())
+
+
+def work(data: TrainingData, halo: tuple[int, ...]) -> int:
+    """Pixels, those of the halos too, that the network reads for one validation."""
+    total = 0
+    for plane in data.planes.values():
+        if plane.held_out is not None and plane.held_out.scored:
+            sides = (b - a for a, b in _scored_box(plane, plane.held_out))
+            total += math.prod(max(0, n) and n + 2 * h for n, h in zip(sides, halo, strict=True))
+    return total
+
+
+def _scored_box(plane: TrainingPlane, held_out: HeldOut) -> Box:
+    """Only the part that has labels needs to be predicted."""
+    return tuple(
+        (max(a, start), min(b, stop))
+        for (a, b), (start, stop) in zip(held_out.box, plane.window, strict=True)
+    )
