@@ -10,7 +10,8 @@ say() { printf '%s\n' "$*" >&2; }
 
 system_libraries() {
     command -v dpkg-query >/dev/null 2>&1 || return 0 # not Debian: Qt's own requirements apply
-    local wanted=(xvfb xauth libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
+    local wanted=(xvfb xauth libfontconfig1 fonts-dejavu-core libglib2.0-0 libgl1 libegl1 libgl1-mesa-dri
+        libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
         libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
         libxcb-xkb1 libdbus-1-3)
     local missing=()
