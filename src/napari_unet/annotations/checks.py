@@ -37,7 +37,7 @@ class Finding:
     message: str
 
 
-class _UnusableErrorError(Exception):
+class _UnusableError(Exception):
     def __init__(self, code: Code, message: str) -> None:
         self.finding = Finding("error", code, message)
 
@@ -58,7 +58,7 @@ def check_labels(
     notes: list[Finding] = []
     try:
         if labels.shape != tuple(spatial_shape):
-            raise _UnusableErrorError(
+            raise _UnusableError(
                 "size",
                 f"The labels have the size {_times(labels.shape)}, the image has "
                 f"{_times(spatial_shape)}: they must be equal.",
@@ -66,11 +66,11 @@ def check_labels(
         whole = _whole_numbers(labels, notes)
         values = _values(whole)
         if len(values) == 0 or (len(values) == 1 and values[0] == 0):
-            raise _UnusableErrorError(
+            raise _UnusableError(
                 "empty", "The labels are empty: every pixel is 0. Paint something."
             )
         if values[0] < 0:
-            raise _UnusableErrorError(
+            raise _UnusableError(
                 "negative",
                 f"The labels hold negative values ({values[0]}). Use 0 for what is not labelled, "
                 f"or {UNLABELLED} in labels of the kind 'classes'.",
@@ -78,7 +78,7 @@ def check_labels(
         if kind == "objects":
             return _objects(whole, values, notes), notes
         return _classes(whole, values, kind, classes, notes), notes
-    except _UnusableErrorError as unusable:
+    except _UnusableError as unusable:
         return labels, [*notes, unusable.finding]
 
 
@@ -116,20 +116,20 @@ def _whole_numbers(labels: npt.NDArray[Any], notes: list[Finding]) -> npt.NDArra
     if labels.dtype.kind in "ui":
         return labels
     if labels.dtype.kind != "f":
-        raise _UnusableErrorError(
+        raise _UnusableError(
             "float-labels",
             f"The labels are of the type {labels.dtype}; they must be whole numbers.",
         )
     limit = 2.0**53  # beyond it a float does not tell neighbouring whole numbers apart
     if not (np.isfinite(labels).all() and (np.abs(labels) < limit).all()):
-        raise _UnusableErrorError(
+        raise _UnusableError(
             "float-labels",
             "The labels hold values that are no numbers, or infinite. Labels are whole numbers: "
             "choose a Labels layer or file.",
         )
     broken = labels != np.rint(labels)
     if broken.any():
-        raise _UnusableErrorError(
+        raise _UnusableError(
             "float-labels",
             f"The labels hold broken numbers such as {float(labels[broken][0]):.3g}: that looks "
             "like an image or a probability. Labels are whole numbers.",
@@ -178,7 +178,7 @@ def _classes(
     first = 1 if kind == "scribbles" else 0  # the value of class 0
     if is_mask(values):
         if kind == "scribbles":
-            raise _UnusableErrorError(
+            raise _UnusableError(
                 "mask-0-255",
                 "The labels are a mask of 0 and 255. In scribbles 0 means not labelled, 1 is the "
                 "background (class 0), 2 is class 1, and 255 would be class 254. For a complete "
@@ -191,7 +191,7 @@ def _classes(
     present = values[values != (0 if kind == "scribbles" else UNLABELLED)]
     last = classes if classes is not None else MAX_CLASSES
     if present[-1] - first >= last:
-        raise _UnusableErrorError("too-many-classes", _too_many(present, first, classes))
+        raise _UnusableError("too-many-classes", _too_many(present, first, classes))
     expected = range(first, first + classes if classes is not None else int(present[-1]) + 1)
     missing = sorted(set(expected) - set(present.tolist()))
     if first in missing:

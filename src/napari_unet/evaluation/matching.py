@@ -1,4 +1,4 @@
-"""Which predicted object is which true one: matching by overlap, average precision."""
+"""Objects against objects: which were found, and how many were not. 2D and 3D."""
 
 from __future__ import annotations
 
@@ -7,29 +7,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
 
-from napari_unet.annotations.objects import renumber
+from napari_unet.errors import UserError
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Counts of objects: found (tp), predicted without a true one (fp), missed (fn).
+    """Objects found (``tp``), invented (``fp``) and missed (``fn``)."""
 
-    ``a + b`` sums the counts, which is how several images are pooled.
-    """
-
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
+    tp: int
+    fp: int
+    fn: int
 
     @property
     def ap(self) -> float:
-        """Average precision at the threshold, tp / (tp + fp + fn); nan without any object.
-
-        The definition of the Data Science Bowl 2018 (Caicedo et al., Nature Methods 2019).
-        """
+        """TP / (TP + FP + FN), as in the Data Science Bowl 2018; nan without any objects."""
         total = self.tp + self.fp + self.fn
         return self.tp / total if total else float("nan")
 
@@ -37,56 +31,37 @@ class Matching:
         return Matching(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
 
 
-@dataclass(frozen=True)
-class Overlaps:
-    """Every pair of objects that share a pixel, with its IoU.
+def overlaps(prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """IoU of every object of ``truth`` (rows) with every one of ``prediction`` (columns).
 
-    ``prediction`` and ``truth`` number the objects of each array 0, 1, .. in the order of their
-    ids; ``n_prediction`` and ``n_truth`` are how many there are.
+    Ids may be any integers, 0 is background. Raises UserError when the shapes differ.
     """
-
-    prediction: npt.NDArray[np.int64]
-    truth: npt.NDArray[np.int64]
-    iou: npt.NDArray[np.float64]
-    n_prediction: int
-    n_truth: int
-
-
-def match(prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> Overlaps:
-    """Overlaps of the objects of two arrays of ids (0 = background) of the same shape."""
-    p, t = renumber(prediction).ravel(), renumber(truth).ravel()
-    sizes_p, sizes_t = np.bincount(p, minlength=1), np.bincount(t, minlength=1)
-    both = (p > 0) & (t > 0)
-    pairs, shared = np.unique(p[both].astype(np.int64) * len(sizes_t) + t[both], return_counts=True)
-    of_p, of_t = np.divmod(pairs, len(sizes_t))
-    iou = shared / (sizes_p[of_p] + sizes_t[of_t] - shared)
-    return Overlaps(of_p - 1, of_t - 1, iou, len(sizes_p) - 1, len(sizes_t) - 1)
+    if prediction.shape != truth.shape:
+        raise UserError(
+            f"The prediction has the size {prediction.shape}, the truth {truth.shape}: "
+            "they must be equal."
+        )
+    ids_t, of = np.unique(truth, return_inverse=True)
+    ids_p, to = np.unique(prediction, return_inverse=True)
+    ones = np.ones(of.size, np.int64)
+    shared = coo_array((ones, (of.ravel(), to.ravel())), shape=(len(ids_t), len(ids_p))).toarray()
+    union = shared.sum(1)[:, None] + shared.sum(0)[None] - shared
+    return np.asarray((shared / np.maximum(union, 1))[ids_t != 0][:, ids_p != 0])
 
 
 def average_precision(
     prediction: npt.NDArray[Any], truth: npt.NDArray[Any], threshold: float = 0.5
 ) -> Matching:
-    """Count the objects found: pairs with IoU >= ``threshold``, each object in at most one pair.
+    """Match objects one to one so that as many pairs as possible reach IoU >= ``threshold``.
 
-    Above 0.5 there is only one such pairing. At 0.5 exactly two halves may tie for one object, and
-    below it pairs compete: then the pairing with the most pairs counts (maximum bipartite
-    matching, which is the optimal assignment when all pairs are worth the same).
+    Above 0.5 every object has at most one partner; at and below, the assignment is optimal
+    (Hungarian method; of equally many pairs, those with the greatest sum of IoU).
     """
-    return count(match(prediction, truth), threshold)
-
-
-def count(overlaps: Overlaps, threshold: float) -> Matching:
-    """The counts of :func:`average_precision` from overlaps computed before."""
-    good = overlaps.iou >= threshold
-    p, t = overlaps.prediction[good], overlaps.truth[good]
-    found = _most_pairs(p, t)
-    return Matching(found, overlaps.n_prediction - found, overlaps.n_truth - found)
-
-
-def _most_pairs(p: npt.NDArray[np.int64], t: npt.NDArray[np.int64]) -> int:
-    """Size of the largest set of pairs (p[i], t[i]) in which nothing occurs twice."""
-    if not len(p):
-        return 0
-    allowed = csr_matrix((np.ones(len(p), np.int8), (p, t)))
-    partner = maximum_bipartite_matching(allowed, perm_type="column")
-    return int((partner >= 0).sum())
+    iou = overlaps(prediction, truth)
+    hits = 0
+    if iou.size:
+        # One more pair always outweighs any sum of IoUs.
+        gain = np.where(iou >= threshold, 1 + iou / (2 * min(iou.shape)), 0)
+        rows, columns = linear_sum_assignment(gain, maximize=True)
+        hits = int((iou[rows, columns] >= threshold).sum())
+    return Matching(hits, iou.shape[1] - hits, iou.shape[0] - hits)

@@ -1,4 +1,4 @@
-"""Scores by pixel: IoU, Dice, pixel error, all from one table of counts."""
+"""Overlap of class maps: confusion matrix, IoU, Dice, pixel error. 2D and 3D."""
 
 from __future__ import annotations
 
@@ -7,57 +7,60 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Table = npt.NDArray[np.int64]
+from napari_unet.errors import UserError
 
 
 def confusion(
-    prediction: npt.NDArray[Any],
-    truth: npt.NDArray[Any],
-    n_classes: int,
-    ignore: int | None = None,
-) -> Table:
-    """Number of pixels by [truth, prediction]; int64 of shape (n_classes, n_classes).
+    prediction: npt.NDArray[Any], truth: npt.NDArray[Any], n_classes: int, ignore: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Pixels by (class in ``truth``, class in ``prediction``): (n_classes, n_classes).
 
-    Both arrays hold class indices below ``n_classes`` and have the same shape, which is free.
-    Pixels in which ``truth`` is ``ignore`` are left out. Tables of several images may be added.
+    Both arrays hold class indices and have one shape. Where the truth is ``ignore``, pixels are
+    left out.
+
+    Raises
+    ------
+    UserError
+        The shapes differ, or a class index is not below ``n_classes``.
     """
-    prediction, truth = np.asarray(prediction).ravel(), np.asarray(truth).ravel()
-    if ignore is not None:
-        counted = truth != ignore
-        prediction, truth = prediction[counted], truth[counted]
-    pairs = truth.astype(np.int64) * n_classes + prediction
-    table = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
-    return table.astype(np.int64)
+    if prediction.shape != truth.shape:
+        raise UserError(
+            f"The prediction has the size {prediction.shape}, the truth {truth.shape}: "
+            "they must be equal."
+        )
+    kept = np.ones(truth.shape, bool) if ignore is None else truth != ignore
+    of, to = truth[kept].astype(np.int64), prediction[kept].astype(np.int64)
+    for what, values in (("truth", of), ("prediction", to)):
+        if values.size and not 0 <= values.min() <= values.max() < n_classes:
+            raise UserError(
+                f"The {what} holds class {values.max()}; classes go to {n_classes - 1}."
+            )
+    table = np.bincount(of * n_classes + to, minlength=n_classes * n_classes)
+    return table.reshape(n_classes, n_classes)
 
 
-def iou(confusion: Table) -> npt.NDArray[np.float64]:
-    """Intersection over union (Jaccard index) of each class; nan if it is absent in both."""
-    shared, truth, prediction = _counts(confusion)
-    return _ratio(shared, truth + prediction - shared)
+def iou(table: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Intersection over union by class, TP / (TP + FP + FN); nan for a class absent in both."""
+    hits = np.diag(table)
+    return _divided(hits, table.sum(0) + table.sum(1) - hits)
 
 
-def dice(confusion: Table) -> npt.NDArray[np.float64]:
-    """Dice coefficient (F1 score) of each class; nan if it is absent in both."""
-    shared, truth, prediction = _counts(confusion)
-    return _ratio(2 * shared, truth + prediction)
+def dice(table: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Dice coefficient by class, 2 TP / (2 TP + FP + FN); nan for a class absent in both."""
+    return _divided(2 * np.diag(table), table.sum(0) + table.sum(1))
 
 
-def pixel_error(confusion: Table) -> float:
-    """Part of the pixels with a wrong class, 0..1; nan without pixels."""
-    wrong = confusion.sum() - np.trace(confusion)
-    return float(_ratio(wrong, confusion.sum()))
+def foreground(table: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The table of background (class 0) against everything else, (2, 2)."""
+    rest = table[1:, 1:].sum()
+    return np.array([[table[0, 0], table[0, 1:].sum()], [table[1:, 0].sum(), rest]], np.int64)
 
 
-def foreground(confusion: Table) -> Table:
-    """The same counts with all classes but background (0) taken together; shape (2, 2)."""
-    starts = [0, 1]
-    return np.asarray(np.add.reduceat(np.add.reduceat(confusion, starts, 0), starts, 1), np.int64)
+def pixel_error(table: npt.NDArray[np.int64]) -> float:
+    """Part of the pixels that have another class than in the truth; nan without pixels."""
+    total = int(table.sum())
+    return float(total - np.trace(table)) / total if total else float("nan")
 
 
-def _counts(confusion: Table) -> tuple[Table, Table, Table]:
-    return np.diagonal(confusion), confusion.sum(1), confusion.sum(0)
-
-
-def _ratio(part: Any, whole: Any) -> npt.NDArray[np.float64]:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.divide(part, whole, dtype=np.float64))
+def _divided(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
