@@ -80,3 +80,15 @@ def test_full_balance_gives_every_class_the_same_say() -> None:
     weights = class_balance([300, 100])
     np.testing.assert_allclose(weights[0] * 300, weights[1] * 100)
     np.testing.assert_allclose(class_balance([300, 100], 0), (1, 1))
+
+
+def test_huge_ids_need_no_huge_table() -> None:
+    ids = np.array([[2**31 - 1, 0, 5, 0, 1]])
+    small = np.array([[3, 0, 2, 0, 1]])
+    np.testing.assert_array_equal(boundary_weights(ids), boundary_weights(small))
+
+
+def test_no_weight_where_there_is_nothing_to_weigh() -> None:
+    assert class_balance([0, 0]) == (0, 0)
+    assert not boundary_weights(np.zeros((4, 5), int)).any()
+    assert not boundary_weights(np.diag([1, 0, 2]), w0=0).any()

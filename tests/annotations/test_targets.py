@@ -87,3 +87,19 @@ def test_objects_get_a_line_of_background_even_where_nothing_is_complete() -> No
     assert ndimage.label(target.classes == 1)[1] == 2
     assert (target.classes[labels == 0] == UNLABELLED).all()
     assert (target.classes == 0).sum() == 4
+
+
+def test_diagonal_neighbours_touch() -> None:
+    objects = np.zeros((6, 6), int)
+    objects[:3, :3], objects[3:, 3:] = 1, 2
+    separated = separate_touching(objects)
+    assert separated[3, 3] == 0
+    assert (separated != objects).sum() == 1
+
+
+def test_an_island_keeps_its_pixel_and_the_sea_gives_way() -> None:
+    objects = np.ones((7, 7), int)
+    objects[3, 3] = 2
+    separated = separate_touching(objects)
+    assert separated[3, 3] == 2
+    assert (separated == 1).sum() == 49 - 9

@@ -221,10 +221,12 @@ def test_an_engine_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(PYTHON_VARIABLE, str(python))
     client = EngineClient(tmp_path / "cache")
     client.start()
-    assert eventually(lambda: not client.alive)
-    (event,) = client.poll()
+    events: list[Event] = []
+    assert eventually(lambda: events.extend(client.poll()) or bool(events))
+    (event,) = events
     assert isinstance(event, EngineDied)
     assert event.message == "The engine could not start (No module named torch)."
+    assert not client.alive
     assert client.poll() == []
     client.close()
 

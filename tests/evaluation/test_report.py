@@ -67,6 +67,9 @@ def test_wrong_input() -> None:
         evaluate([("a", np.zeros((1, 3), int), TRUTH)], "classes")
     with pytest.raises(UserError, match="nothing to score"):
         evaluate([], "classes")
+    ids = np.array([[0, 0, 70_000, 70_001]])  # a table of all these would not fit into memory
+    with pytest.raises(UserError, match=r"a: .*choose the kind 'objects'"):
+        evaluate([("a", ids, TRUTH)], "classes")
 
 
 def test_the_table_is_aligned() -> None:

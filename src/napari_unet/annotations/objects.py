@@ -79,8 +79,13 @@ def objects_from_probability(
 
 
 def _narrow_gaps(objects: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Background pixels with two different objects within 2 pixels (by axis)."""
+    """Background between two different objects that are one or two pixels apart."""
     largest = ndimage.maximum_filter(objects, size=5)
     some = np.where(objects == 0, np.iinfo(np.int32).max, objects)
     smallest = ndimage.minimum_filter(some, size=5)
-    return np.asarray((objects == 0) & (largest > 0) & (largest != smallest), bool)
+    meeting = (objects == 0) & (largest > 0) & (largest != smallest)
+    # Morphological closing: without it objects would also grow around the ends of the gap.
+    window = np.ones((3,) * objects.ndim, bool)
+    thick = ndimage.binary_dilation(objects != 0, window)
+    closed = ndimage.binary_erosion(thick, window, border_value=1)
+    return np.asarray(meeting & closed, bool)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.annotations.kinds import MAX_CLASSES, UNLABELLED
 from napari_unet.errors import UserError
 from napari_unet.evaluation import overlap
 from napari_unet.evaluation.matching import Matching, average_precision
@@ -54,7 +54,7 @@ def evaluate(
     Raises
     ------
     UserError
-        Unknown metrics, sizes that differ, nothing to score.
+        Unknown metrics, sizes that differ, values that are no classes, nothing to score.
     """
     wanted = _chosen(metrics, labels)
     tables: list[Table] = []
@@ -77,6 +77,11 @@ def evaluate(
             prediction, truth = as_classes(prediction)[0], as_classes(truth)[0]
             known = truth[truth != UNLABELLED]
             classes = max(2, 1 + int(max(known.max(initial=0), prediction.max(initial=0))))
+            if classes > MAX_CLASSES:
+                raise UserError(
+                    f"{name}: the value {classes - 1} is no class. If the values are numbers of "
+                    "objects, choose the kind 'objects'."
+                )
             tables.append(overlap.confusion(prediction, truth, classes, ignore=UNLABELLED))
         matchings.append(matched)
     if not names:
