@@ -35,8 +35,7 @@ class Window:
         for data, arguments, kind in layers:
             getattr(self.viewer, f"add_{kind}")(data, **arguments)
         self.dock = main_dock.UNetDock(self.viewer)
-        self.dock.keep.restore_row.hide()
-        self.dock.keep.restore_text.hide()
+        self.dock.restore.hide()
         self.viewer.window.add_dock_widget(self.dock, name="U-Net", area="right")
         self.viewer.window._qt_window.resize(1440, 940)
         self.wait(1)
@@ -62,8 +61,7 @@ class Window:
         print(path.name, path.stat().st_size // 1024, "kB")
 
     def close(self) -> None:
-        self.dock.timer.stop()
-        self.session.close()
+        main_dock.end_session(self.session)
         self.viewer.close()
         self.wait(0.3)
 
@@ -87,7 +85,7 @@ def coins(cache: Path, seconds: float) -> None:
     find(window.viewer, session.current, "uncertainty").visible = False
     window.click("show_tiles")
     window.viewer.scene.camera.zoom *= 0.72
-    bar = window.dock.verticalScrollBar()
+    bar = window.dock.scroll.verticalScrollBar()
     bar.setValue(bar.maximum())
     window.dock.results.table.cellClicked.emit(0, 0)
     window.viewer.fit_to_view()

@@ -22,7 +22,7 @@ class FakeEngine:
         self.events: list[Any] = []
         self.arrays: dict[str, np.ndarray] = {}
         self.alive = False
-        self.restarts = 0
+        self.restarts = self.allocated = 0
         self.closed = False
 
     def start(self) -> None:
@@ -40,7 +40,8 @@ class FakeEngine:
         return events
 
     def allocate(self, shape: Any, dtype: Any) -> tuple[ArrayRef, np.ndarray]:
-        ref = ArrayRef(kind="npy", path=f"array-{len(self.arrays)}")
+        self.allocated += 1
+        ref = ArrayRef(kind="npy", path=f"array-{self.allocated}")
         self.arrays[ref.path] = np.zeros(tuple(shape), dtype)
         return ref, self.arrays[ref.path]
 

@@ -11,7 +11,7 @@ from napari_unet.engine.protocol import JobFailed, JobFinished, TileDone
 from napari_unet.errors import UserError
 from napari_unet.plugin import predicting
 from napari_unet.plugin.accept import accept_box, accept_object
-from napari_unet.plugin.derived import class_layer, find
+from napari_unet.plugin.derived import class_layer, find, object_layer
 from napari_unet.plugin.session import Session
 
 
@@ -47,11 +47,11 @@ def test_a_predicted_image_becomes_layers_and_rows(session: Session, entry: Any)
     session.tick()
     assert find(session.viewer, entry, "prediction").data[:10].all()
     assert find(session.viewer, entry, "objects").data.max() == 3
-    assert [t.confidence for t in session.tiles] == [0.9, 0.6]
+    assert [t.confidence for t in session.tiles.values()] == [0.9, 0.6]
     layer = predicting.show_tiles(session, entry)
     assert len(layer.data) == 4
     assert set(layer.features["part"]) == {"input", "output"}
-    predicting.go_to_tile(session, session.tiles[1])
+    predicting.go_to_tile(session, session.tiles[(), 1])
     assert layer.selected_data == {1, 3}
 
 
@@ -85,7 +85,7 @@ def test_boundary_weights_become_a_layer(session: Session, entry: Any) -> None:
 def test_the_plan_is_shown_before_anything_is_predicted(session: Session, entry: Any) -> None:
     layer = predicting.show_tiles(session, entry)
     assert len(layer.data) == 2  # one tile: what it sees and what it predicts
-    assert np.isnan(session.tiles[0].confidence)
+    assert np.isnan(session.tiles[(), 0].confidence)
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("scribbles", 2), ("classes", 1)])
@@ -116,3 +116,37 @@ def test_accepting_an_object_gives_it_a_new_id(session: Session, entry: Any) -> 
     assert one.layer.data[45, 45] > 5
     assert one.layer.data[15, 15] == 0
     assert accept_object(one.layer, prediction, "objects", (), (0, 30)) == 0
+
+
+def test_the_probability_has_the_classes_of_the_model(session: Session, entry: Any) -> None:
+    session.add_class("named, not painted")
+    session.has_model = True
+    session.shown.add("probability")
+    predicting.predict_image(session, entry)
+    [command] = session.engine.of("predict")
+    assert session.engine.arrays[command.outputs["probability"].path].shape[0] == 2
+
+
+def test_tiles_of_a_stack_are_shown_plane_by_plane(session: Session) -> None:
+    layer = session.viewer.add_image(np.zeros((3, 64, 80), np.uint8), name="stack")
+    entry = session.use_image(layer)
+    session.viewer.dims.set_current_step(0, 0)
+    for plane in range(3):
+        session.viewer.dims.set_current_step(0, plane)
+        predicting.show_tiles(session, entry)
+    assert sorted(session.tiles) == [((0,), 0), ((1,), 0), ((2,), 0)]
+    predicting.go_to_tile(session, session.tiles[(0,), 0])
+    assert session.viewer.dims.current_step[0] == 0
+    tiles = find(session.viewer, entry, "tiles")
+    assert tiles.metadata["napari_unet"]["index"] == (0,)
+    assert tiles.data[0][0, 0] == 0
+    assert tiles.selected_data == {0, 1}
+
+
+def test_accepting_objects_takes_the_ids_that_are_on_show(session: Session, entry: Any) -> None:
+    one = session.new_labels(entry, "objects")
+    objects = object_layer(session.viewer, entry)
+    objects.data[10:20, 10:20] = 1
+    objects.data[10:20, 20:30] = 2  # touching
+    assert accept_box(one.layer, objects, "objects", (), ((0, 64), (0, 80))) == 200
+    assert len(np.unique(one.layer.data)) == 3

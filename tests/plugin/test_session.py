@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_unet.errors import UserError
 from napari_unet.plugin.derived import find
@@ -156,3 +159,17 @@ def test_closing_keeps_the_last_stroke_and_ends_the_engine(
 
 def test_find_knows_only_our_layers(session: Session, entry: Any) -> None:
     assert find(session.viewer, entry, "prediction") is None
+
+
+def test_a_closed_session_is_let_go_by_its_viewer(engine: Any) -> None:
+    viewer = ViewerModel()
+
+    def work() -> weakref.ref[Session]:
+        session = Session(viewer, engine=engine)
+        session.new_labels(session.use_image(viewer.add_image(np.zeros((40, 50), np.uint8))))
+        session.close()
+        return weakref.ref(session)
+
+    known = work()
+    gc.collect()
+    assert known() is None

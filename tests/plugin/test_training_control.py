@@ -87,7 +87,7 @@ def test_previews_are_written_where_the_user_looks(
     session.shown |= {"probability", "uncertainty"}
     session.engine.events += [STARTED, progress(1)]
     session.tick()
-    session._wanted = (0.0, session._wanted[1])  # the view has been still for long
+    session.looking._since = 0.0  # the view has been still for long
     session.tick()
     watch = session.engine.of("watch")[-1]
     assert watch.box == ((0, 64), (0, 80))
@@ -179,7 +179,7 @@ def test_a_class_more_asks_for_a_larger_preview(session: Session, labelled: Any)
     control.train(session)
     session.engine.events += [STARTED, progress(1)]
     session.tick()
-    session._wanted = (0.0, session._wanted[1])
+    session.looking._since = 0.0
     session.tick()
     session.add_class("vessel")
     last = session.engine.of("watch")[-1]

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_unet.engine.client import EngineClient
 from napari_unet.plugin import main_dock
-from napari_unet.plugin.derived import find
+from napari_unet.plugin.derived import class_layer, find
 from napari_unet.plugin.main_dock import MainDock
 from napari_unet.plugin.session import Session
 from napari_unet.synthetic import touching_cells
@@ -109,6 +109,7 @@ def test_from_strokes_to_a_model_file(
     assert find(session.viewer, entry, "tiles") is not None
     dock.results.table.cellClicked.emit(0, 0)
     assert find(session.viewer, entry, "tiles").selected_data
+    assert "torch" not in sys.modules
     click(dock, "reset")
     assert not session.has_model
     assert one.layer.data.any()
@@ -143,14 +144,53 @@ def test_wrong_moves_are_one_sentence_each(dock: MainDock) -> None:
         assert expected in dock.message.text()
 
 
-def test_the_dock_can_be_closed_and_opened_again(dock: MainDock) -> None:
-    session = dock.session
+def test_the_dock_can_be_closed_and_opened_again(dock: MainDock, qtbot: Any) -> None:
+    session, viewer = dock.session, dock.session.viewer
     click(dock, "new_labels")
-    again = main_dock.UNetDock(session.viewer)
-    assert again.session is session
-    assert again.annotate.labels_combo.currentText() == "cells: labels"
-    again.timer.stop()
-    again.deleteLater()
+    callbacks = len(viewer.mouse_drag_callbacks)
+    frame = dock.parent()
+    for _ in range(3):  # what the X in the title does, and the menu
+        frame.destroyOnClose()
+        assert not dock.isVisible()
+        assert len(viewer.mouse_drag_callbacks) == callbacks - 1
+        assert not any("Shift" in str(key) for key in viewer.keymap)
+        # Without a dock, strokes are kept and the engine is heard.
+        session.tell("warning", "nobody sees this")
+        dock = main_dock.UNetDock(viewer)
+        frame = viewer.window.add_dock_widget(dock, name="U-Net", area="right")
+        qtbot.wait(50)
+        assert dock.session is session
+    assert dock.annotate.labels_combo.currentText() == "cells: labels"
+    assert len(viewer.mouse_drag_callbacks) == callbacks
+    assert len(viewer.keymap) == len(main_dock.KEYS)
+
+
+def test_a_sentence_is_on_screen_wherever_the_dock_is_scrolled_to(dock: MainDock) -> None:
+    click(dock, "train")
+    assert dock.message.isVisible()
+    assert dock.message.visibleRegion().boundingRect().height() == dock.message.height()
+    click(dock, "new_labels")
+    assert not dock.message.isVisible()
+
+
+def test_unsaved_work_is_offered_at_the_top_and_restored(dock: MainDock, qtbot: Any) -> None:
+    assert not dock.restore.isVisible()
+    click(dock, "new_labels")
+    session = dock.session
+    session.labels[session.current.id].layer.data_setitem((np.arange(9), np.arange(9)), 2)
+    session.flush()
+    session.project.close()
+    viewer = session.viewer
+    viewer.layers.clear()
+    again = main_dock.UNetDock(viewer)
+    viewer.window.add_dock_widget(again, name="again")
+    qtbot.waitUntil(again.isVisible)
+    assert again.restore.isVisible()
+    assert "today" in again.restore.text.text()
+    click(again, "restore")
+    assert not again.restore.isVisible()
+    [one] = session.labels.values()
+    assert (one.layer.data[np.arange(9), np.arange(9)] == 2).all()
 
 
 def test_accepting_with_the_mouse(dock: MainDock, train: Any, qtbot: Any) -> None:
@@ -179,6 +219,27 @@ def test_accepting_with_the_mouse(dock: MainDock, train: Any, qtbot: Any) -> Non
     assert one.layer.data[80, 80] == 0
 
 
+def test_taking_up_a_brush_ends_accepting(dock: MainDock) -> None:
+    session = dock.session
+    click(dock, "new_labels")
+    class_layer(session.viewer, session.current, session.classes)
+    click(dock, "accept_object")
+    assert dock.results.accept_object.isChecked()
+    session.pick_class(1)
+
+    class Event:
+        button, type, position = 1, "mouse_press", (5.0, 5.0)
+
+    assert dock.results._mouse(session.viewer, Event()) is None
+    assert not dock.results.accept_object.isChecked()
+
+
+def test_accepting_without_a_prediction_leaves_no_button_pressed(dock: MainDock) -> None:
+    click(dock, "accept_rectangle")
+    assert "labels" in dock.message.text()
+    assert not dock.results.accept_rectangle.isChecked()
+
+
 def test_closing_the_window_ends_engine_and_session(dock: MainDock, qtbot: Any) -> None:
     session = dock.session
     click(dock, "new_labels")
@@ -189,3 +250,4 @@ def test_closing_the_window_ends_engine_and_session(dock: MainDock, qtbot: Any) 
     assert not session.engine.alive
     assert (folder / "project.json").exists()
     assert pid is not None
+    assert session not in main_dock._timers

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from skimage.measure import label
 
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.engine.protocol import Box, Index
@@ -15,6 +16,7 @@ from napari_unet.engine.protocol import Box, Index
 def accept_box(labels: Any, prediction: Any, kind: LabelKind, index: Index, box: Box) -> int:
     """Turn the prediction inside a box of one plane into labels; returns the number of pixels.
 
+    ``prediction``: a Labels layer of class indices or, for labels of the kind objects, of ids.
     What the user painted there stays as it is.
     """
     inside = np.zeros(prediction.data[index].shape, bool)
@@ -42,7 +44,7 @@ def _accept(
     plane = np.asarray(prediction.data[index])
     painted = np.asarray(labels.data[index])
     if kind == "objects":
-        values, _ = ndimage.label(plane != 0)
+        values = label(plane, background=0)  # parts of different ids stay apart
         # New ids, so that nothing accepted joins what was painted.
         values = np.where(values > 0, values + int(np.max(labels.data)), 0)
         chosen = inside & (painted == 0) & (values > 0)

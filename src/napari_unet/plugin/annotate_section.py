@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.annotations.kinds import KINDS
+from napari_unet.errors import UserError
 from napari_unet.plugin import derived
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.session import Session
@@ -27,9 +28,9 @@ from napari_unet.plugin.visible import screen_box
 from napari_unet.plugin.widgets import Section, button, swatch, words
 
 EXPLAINED = {
-    "scribbles": "Paint a few strokes: 1 = background, 2 = first class, ... 0 is not labelled.",
-    "classes": "The value is the class, 0 is background where you marked a region as complete.",
-    "objects": "Each object has its own number; touching objects are kept apart.",
+    "scribbles": "Click a class, then paint a few strokes of it. What is not painted stays open.",
+    "classes": "Paint all pixels of each class; what is left is background in complete regions.",
+    "objects": "Each object has a number of its own, so that touching ones are kept apart.",
 }
 
 
@@ -58,7 +59,6 @@ class AnnotateSection(Section):
         self.explained = words(faint=True)
         self.class_list = QListWidget()
         self.class_list.setObjectName("class_list")
-        self.class_list.setMaximumHeight(76)
         self.class_list.setToolTip("Click to paint a class; double-click the name to change it.")
         self._build()
         self._connect()
@@ -121,11 +121,11 @@ class AnnotateSection(Section):
             self.guard(lambda item: session.pick_class(self.class_list.row(item)))
         )
         self.class_list.itemChanged.connect(self.guard(self._renamed))
-        session.images_changed.connect(self.refresh_layers)
-        session.classes_changed.connect(self.refresh_classes)
+        self.listen(session.images_changed, self.refresh_layers)
+        self.listen(session.classes_changed, self.refresh_classes)
         events = session.viewer.layers.events
-        session.listen(events.inserted, self._layers_changed)
-        session.listen(events.removed, self._layers_changed)
+        self.listen(events.inserted, self._layers_changed)
+        self.listen(events.removed, self._layers_changed)
 
     # ------------------------------------------------------------ showing
 
@@ -169,13 +169,13 @@ class AnnotateSection(Section):
             self.class_list.addItem(item)
         self.class_list.setCurrentRow(max(row, 0))
         self.class_list.blockSignals(False)
+        height = self.class_list.sizeHintForRow(0) * min(5, self.class_list.count())
+        self.class_list.setFixedHeight(height + 2 * self.class_list.frameWidth() + 4)
 
     # ------------------------------------------------------------ acting
 
     def entry(self) -> ImageEntry:
         """The current image. Raises UserError when there is none."""
-        from napari_unet.errors import UserError
-
         if self.session.current is None:
             raise UserError("Open an image first.")
         return self.session.current

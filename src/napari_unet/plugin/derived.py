@@ -49,6 +49,18 @@ def find(viewer: Any, entry: ImageEntry, wanted: str) -> Any | None:
     return None
 
 
+def rename(viewer: Any, entry: ImageEntry) -> None:
+    """The image has another name: its layers are named after it again."""
+    old, new = entry.known_name, entry.name
+    entry.known_name = new
+    for layer in viewer.layers:
+        own = layer.metadata.get(KEY)
+        if isinstance(own, dict) and own.get("image") == old and layer is not entry.layer:
+            own["image"] = new
+            if layer.name.startswith(f"{old}: "):
+                layer.name = new + layer.name[len(old) :]
+
+
 def colormap(colors: dict[int, str]) -> Any:
     """A colormap of Labels: colours by value, everything else transparent."""
     from napari.utils.colormaps import DirectLabelColormap

@@ -103,6 +103,7 @@ def _progress(session: Session, event: TrainingProgress) -> None:
     training.step, training.seconds = event.step, event.seconds
     training.speed = event.steps_per_second
     session.has_model = True
+    session.model_classes = max(session.model_classes, session.painted_classes)
     if event.validation_iou is not None:
         training.scores.append((event.step, event.seconds, event.validation_iou))
     session.training_changed.emit()
@@ -111,12 +112,12 @@ def _progress(session: Session, event: TrainingProgress) -> None:
 
 def _preview(session: Session, event: PreviewReady) -> None:
     entry = session.entry_of(event.image)
-    current = session.watching
-    if entry is None or session.watch_array is None or current is None:
+    looking = session.looking
+    if entry is None or looking.array is None:
         return
-    if current != (event.image, event.index, event.box):
+    if looking.place != (event.image, event.index, event.box):
         return
-    probability = np.array(session.watch_array)
+    probability = np.array(looking.array)
     if len(session.classes) != len(probability):
         return
     viewer = session.viewer
@@ -132,13 +133,9 @@ def _preview(session: Session, event: PreviewReady) -> None:
 
 
 def _tile(session: Session, event: TileDone) -> None:
-    output = session.outputs.get(event.job)
-    if output is None:
+    if event.job not in session.outputs:
         return
-    if session.tiles_of is not output[0] or (event.number == 0 and not _known(session, event)):
-        session.tiles = [t for t in session.tiles if session.tiles_of is output[0]]
-        session.tiles_of = output[0]
-    row = TileRow(
+    session.tiles[(event.index, event.number)] = TileRow(
         event.index,
         event.number,
         event.output,
@@ -148,12 +145,6 @@ def _tile(session: Session, event: TileDone) -> None:
         event.foreground,
         float("nan") if event.loss is None else event.loss,
     )
-    key = (event.index, event.number)
-    session.tiles = [t for t in session.tiles if (t.index, t.number) != key] + [row]
-
-
-def _known(session: Session, event: TileDone) -> bool:
-    return any((t.index, t.number) == (event.index, event.number) for t in session.tiles)
 
 
 def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:

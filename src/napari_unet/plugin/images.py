@@ -31,6 +31,12 @@ class ImageEntry:
     ready: bool = False
     project_id: str | None = None
     problem: str = ""
+    waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
+    known_name: str = ""
+    """What it was called when layers were last named after it."""
+
+    def __post_init__(self) -> None:
+        self.known_name = self.name
 
     @property
     def name(self) -> str:

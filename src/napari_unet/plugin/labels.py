@@ -31,6 +31,8 @@ class LabelEntry:
     project_id: str | None = None
     regions_project_id: str | None = None
     dirty: set[Index] = field(default_factory=set)
+    painted: set[Index] = field(default_factory=set)
+    """Planes in the layer's undo history: undoing does not say which of them it changes."""
     touched: float = 0.0
 
     def planes(self) -> list[Index]:

@@ -7,21 +7,25 @@ from typing import Any
 
 from napari.utils import notifications
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.plugin.annotate_section import AnnotateSection
 from napari_unet.plugin.keep_section import KeepSection
+from napari_unet.plugin.restore_section import RestoreSection
 from napari_unet.plugin.result_section import ResultSection
 from napari_unet.plugin.session import Session
 from napari_unet.plugin.train_section import TrainSection
-from napari_unet.plugin.widgets import words
+from napari_unet.plugin.widgets import on_dark, words
 
 TICK = 50
 """Milliseconds between two looks at the engine."""
+COLORS = {"error": ("#b3261e", "#ff6b6b"), "warning": ("#855300", "#e6b450")}
+"""Of sentences, on light and on dark."""
 KEYS = {"Control-Shift-T": "train", "Control-Shift-P": "pause"}
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
+_timers: weakref.WeakKeyDictionary[Session, QTimer] = weakref.WeakKeyDictionary()
 
 
 def session_of(viewer: Any) -> Session:
@@ -33,50 +37,97 @@ def session_of(viewer: Any) -> Session:
     return session
 
 
-class MainDock(QScrollArea):
-    """Annotate, Train, Results, Keep, and a line for what the user should know."""
+def drive(session: Session) -> QTimer:
+    """The timer of a session: it runs on when the dock is closed, for training does too."""
+    timer = _timers.get(session)
+    if timer is None:
+        timer = _timers[session] = QTimer()
+        timer.setInterval(TICK)
+        weak = weakref.WeakMethod(session.tick)
+
+        def tick() -> None:
+            if (known := weak()) is not None:
+                known()
+
+        timer.timeout.connect(tick)
+        timer.start()
+    return timer
+
+
+def end_session(session: Session) -> None:
+    """The window has gone: everything is kept, the engine ends, nothing holds the viewer."""
+    timer = _timers.pop(session, None)
+    if timer is not None:
+        timer.stop()
+    _sessions.pop(session.viewer, None)
+    session.close()
+
+
+class MainDock(QWidget):
+    """Annotate, Train, Results, Keep, and below them what the user should know."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.setObjectName("napari_unet_dock")
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumWidth(320)
-        self.message = words()
-        self.message.setObjectName("message")
+        self.restore = RestoreSection(session)
         self.annotate = AnnotateSection(session)
         self.train = TrainSection(session)
         self.results = ResultSection(session)
         self.keep = KeepSection(session)
+        self.scroll = QScrollArea()
+        self.message = words()
+        self.message.setObjectName("message")
+        self.message.hide()
+        self._build()
+        session.told.connect(self._told)
+        for key, name in KEYS.items():
+            session.viewer.bind_key(key, getattr(self, f"_key_{name}"), overwrite=True)
+        self.timer = drive(session)
+        self._window_known = self._released = False
+        # Where napari destroys the widget without taking it out of its window first.
+        weak = weakref.WeakMethod(self.release)
+
+        def gone() -> None:
+            if (release := weak()) is not None:
+                release()
+
+        self.destroyed.connect(gone)
+
+    def _build(self) -> None:
         inside = QWidget()
         layout = QVBoxLayout(inside)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(5)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.restore)
         for title, section in (
             ("Annotate", self.annotate),
             ("Train", self.train),
             ("Results", self.results),
             ("Keep", self.keep),
         ):
-            heading = QLabel(f"<b>{title}</b>")
-            layout.addWidget(heading)
+            layout.addWidget(QLabel(f"<b>{title}</b>"))
             layout.addWidget(section)
-        layout.addWidget(self.message)
         layout.addStretch(1)
-        self.setWidget(inside)
-        session.told.connect(self._told)
-        for key, name in KEYS.items():
-            session.viewer.bind_key(key, getattr(self, f"_key_{name}"), overwrite=True)
-        self.timer = QTimer(self)
-        self.timer.setInterval(TICK)
-        self.timer.timeout.connect(session.tick)
-        self.timer.start()
-        # napari destroys the widget without closing it: what is bound to the viewer is let go here.
-        results, viewer = self.results, session.viewer
-        self.destroyed.connect(lambda *_: _release(viewer, results, session))
-        self._window_known = False
+        self.scroll.setWidget(inside)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.message.setContentsMargins(8, 2, 8, 4)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.setSpacing(0)
+        outside.addWidget(self.scroll, 1)
+        outside.addWidget(self.message)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Closing with X is told by nothing but the widget being taken out of its window."""
+        taken_out = event is not None and event.type() == QEvent.Type.ParentChange
+        if taken_out and self._window_known and self.parent() is None:
+            self.release()
+            self.deleteLater()
+        return bool(super().event(event))
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Once in its window, the dock knows whose end is the session's end too."""
@@ -87,6 +138,19 @@ class MainDock(QScrollArea):
             session = self.session
             window.destroyed.connect(lambda *_: end_session(session))
 
+    def release(self) -> None:
+        """Let go of session and viewer; the session lives on for the next dock."""
+        if self._released:
+            return
+        self._released = True
+        self.session.told.disconnect(self._told)
+        for section in (self.restore, self.annotate, self.train, self.results, self.keep):
+            section.release()
+        viewer = self.session.viewer
+        for key, name in KEYS.items():
+            if getattr(self, f"_key_{name}") in viewer.keymap.values():
+                viewer.bind_key(key, None, overwrite=True)
+
     def _key_train(self, viewer: Any) -> None:
         self.train.train_button.click()
 
@@ -94,8 +158,12 @@ class MainDock(QScrollArea):
         self.train.pause_button.click()
 
     def _told(self, level: str, text: str) -> None:
-        color = {"error": "#ff6b6b", "warning": "#e6b450"}.get(level, "palette(text)")
-        self.message.setStyleSheet(f"QLabel {{ color: {color}; }}")
+        self.message.setVisible(bool(text))
+        if not text:
+            return
+        on_light, dark = COLORS.get(level, ("", ""))
+        color = dark if on_dark(self) else on_light
+        self.message.setStyleSheet(f"QLabel {{ color: {color}; }}" if color else "")
         self.message.setText(text)
         self.session.viewer.status = text
         if level == "error":
@@ -110,15 +178,3 @@ class UNetDock(MainDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(session_of(napari_viewer))
-
-
-def end_session(session: Session) -> None:
-    """The window has gone: everything is kept, the engine ends, nothing holds the viewer."""
-    _sessions.pop(session.viewer, None)
-    session.close()
-
-
-def _release(viewer: Any, results: ResultSection, session: Session) -> None:
-    for key in KEYS:
-        viewer.bind_key(key, None, overwrite=True)
-    results.release()

@@ -8,7 +8,13 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
-LOSS, IOU = QColor("#f0a050"), QColor("#4fb3ff")
+from napari_unet.plugin.widgets import on_dark
+
+COLORS = {
+    True: (QColor("#f0a050"), QColor("#4fb3ff")),
+    False: (QColor("#b35900"), QColor("#0064b4")),
+}
+"""Of the loss and of the IoU, on dark and on light."""
 
 
 class CurvePlot(QWidget):
@@ -44,20 +50,19 @@ class CurvePlot(QWidget):
         painter.setPen(QPen(faint, 1))
         painter.drawRect(area)
         if not self._losses:
-            painter.setPen(text)
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "Curves appear while training")
             return
+        loss_color, iou_color = COLORS[on_dark(self)]
         last = max(self._losses[-1][0], 2)
         low = min(v for _, v in self._losses)
         high = max(max(v for _, v in self._losses), low + 1e-3)
-        self._curve(painter, area, self._losses, last, low, high, LOSS)
+        self._curve(painter, area, self._losses, last, low, high, loss_color)
         for step, value in self._scores:
             point = _place(area, step, value, last, 0, 1)
-            painter.setBrush(IOU)
+            painter.setBrush(iou_color)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawEllipse(point, 2.5, 2.5)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        self._curve(painter, area, self._scores, last, 0, 1, IOU)
+        self._curve(painter, area, self._scores, last, 0, 1, iou_color)
         self._legend(painter, area, low, high, last, text)
 
     def _curve(
@@ -80,13 +85,14 @@ class CurvePlot(QWidget):
     ) -> None:
         right, left = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignLeft
         x, y, bottom = area.left(), area.top(), area.bottom()
-        painter.setPen(LOSS)
+        loss_color, iou_color = COLORS[on_dark(self)]
+        painter.setPen(loss_color)
         painter.drawText(QRectF(0, y - 6, x - 4, 12), right, f"{high:.2g}")
         painter.drawText(QRectF(0, bottom - 8, x - 4, 12), right, f"{low:.2g}")
         painter.drawText(
             QRectF(x, 0, area.width() / 2, 16), left, f"loss {self._losses[-1][1]:.3f}"
         )
-        painter.setPen(IOU)
+        painter.setPen(iou_color)
         painter.drawText(QRectF(area.right() + 4, y - 6, 32, 12), left, "1")
         painter.drawText(QRectF(area.right() + 4, bottom - 8, 32, 12), left, "0")
         score = f"held-out IoU {self._scores[-1][1]:.2f}" if self._scores else "no held-out IoU yet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_unet.networks import registry
 from napari_unet.plugin import derived
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.state import TileRow
-from napari_unet.plugin.training_control import start_job
+from napari_unet.plugin.training_control import needs_model, start_job
 from napari_unet.plugin.visible import current_index
 from napari_unet.training.presets import preset
 
@@ -26,35 +27,43 @@ DTYPES = {
     "probability": np.float32,
     "uncertainty": np.float32,
 }
-TILE = 256
-"""Output of the tiles of an image that is predicted from the dock: enough of them to look at."""
+TILE, TILES = 256, 400
+"""Output of the tiles of an image that is predicted from the dock: small enough that there are some
+to look at, so large that a plane has at most about ``TILES`` of them."""
 
 
 def predict_image(session: Session, entry: ImageEntry, *, rotations: bool = False) -> str:
     """Predict all planes of an image into its layers. Raises UserError."""
-    _needs_model(session)
-    session.open_in_engine(entry)
+    needs_model(session)
     outputs, arrays = {}, {}
     wanted = {"classes", *(session.shown & {"objects", "probability", "uncertainty"})}
     leading, spatial = entry.image.leading_shape, entry.image.spatial_shape
     for name in sorted(wanted):
         shape = (*leading, *spatial)
         if name == "probability":
-            shape = (*leading, len(session.classes), *spatial)
+            shape = (*leading, session.model_classes, *spatial)
         outputs[name], arrays[name] = session.engine.allocate(shape, DTYPES[name])
     job = start_job(
         session,
         f"Predicting {entry.name}",
         Predict,
         cancellable=True,
+        needs=entry,
         image=entry.id,
         outputs=outputs,
         rotations=rotations,
-        tile=TILE,
+        tile=tile_size(entry),
     )
-    session.tiles, session.tiles_of = [], entry
-    session.outputs[job] = (entry, arrays)
+    if job in session.jobs:
+        session.tiles, session.tiles_of = {}, entry
+        session.outputs[job] = (entry, arrays)
     return job
+
+
+def tile_size(entry: ImageEntry) -> int:
+    """Side of the tiles of an image, a multiple of 64."""
+    least = math.sqrt(math.prod(entry.image.spatial_shape) / TILES)
+    return max(TILE, math.ceil(least / 64) * 64)
 
 
 def finish_prediction(session: Session, job: str) -> None:
@@ -82,7 +91,6 @@ def finish_prediction(session: Session, job: str) -> None:
     if "uncertainty" in arrays:
         shown = derived.image_layer(viewer, entry, "uncertainty", 1.0, "inferno")
         shown.data = np.array(arrays["uncertainty"])
-    session.tiles.sort(key=lambda t: (t.index, t.number))
     session.tiles_changed.emit()
     if derived.find(viewer, entry, "tiles") is not None:
         show_tiles(session, entry)
@@ -98,7 +106,7 @@ def predict_folder(
     rotations: bool = False,
 ) -> str:
     """Predict the images of a folder into another. Raises UserError."""
-    _needs_model(session)
+    needs_model(session)
     return start_job(
         session,
         f"Predicting {images}",
@@ -113,7 +121,10 @@ def predict_folder(
 
 def cancel(session: Session, job: str) -> None:
     """End a job within one tile."""
-    session.send(Cancel(job=job))
+    if job in session.jobs and not session.jobs[job].sent:
+        session.drop_job(job)
+    else:
+        session.send(Cancel(job=job))
 
 
 def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
@@ -128,22 +139,28 @@ def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
         session,
         "Boundary weights",
         BoundaryWeights,
+        needs=entry,
         image=entry.id,
         index=index,
         array=ref,
         w0=recipe.w0 or 10.0,
         sigma=recipe.sigma,
     )
-    session.outputs[job] = (entry, {"weights": array, "index": index})
+    if job in session.jobs:
+        session.outputs[job] = (entry, {"weights": array, "index": index})
 
 
 def show_tiles(session: Session, entry: ImageEntry) -> Any:
-    """``<image>: tiles``: for each tile what it predicts (yellow) and sees (blue), as in Fig. 2."""
+    """``<image>: tiles`` of the plane that is shown: for each tile what it predicts (yellow) and
+    what it sees (blue), as in Fig. 2 of the paper."""
     index = current_index(session.viewer, entry)
-    rows = [t for t in session.tiles if t.index == index] if session.tiles_of is entry else []
+    known = session.tiles.values() if session.tiles_of is entry else ()
+    rows = sorted((t for t in known if t.index == index), key=lambda t: t.number)
     if not rows:
         rows = plan(session, entry, index)
-        session.tiles, session.tiles_of = rows, entry
+        if session.tiles_of is not entry:
+            session.tiles, session.tiles_of = {}, entry
+        session.tiles.update({(index, t.number): t for t in rows})
     corners, features = [], []
     for part in ("input", "output"):
         for row in rows:
@@ -155,20 +172,22 @@ def show_tiles(session: Session, entry: ImageEntry) -> Any:
             )
     names = ("tile", "part", "confidence", "entropy", "foreground", "loss")
     table = {n: [f[i] for f in features] for i, n in enumerate(names)}
-    edge = ["#4aa3ff"] * len(rows) + ["#ffd400"] * len(rows)
     old = derived.find(session.viewer, entry, "tiles")
+    visible = True
     if old is not None:
+        visible = old.visible
         session.viewer.layers.remove(old)
     active = session.viewer.layers.selection.active
     layer = session.viewer.add_shapes(
         corners,
         shape_type="rectangle",
-        edge_color=edge,
+        edge_color=["#4aa3ff"] * len(rows) + ["#ffd400"] * len(rows),
         face_color="transparent",
         edge_width=max(1, min(entry.image.spatial_shape) / 300),
         name=f"{entry.name}: tiles",
         features=table,
-        metadata=derived.note(entry, "tiles"),
+        visible=visible,
+        metadata=derived.note(entry, "tiles", index=index),
         **derived.placement(entry),
     )
     if active is not None:
@@ -181,12 +200,12 @@ def plan(session: Session, entry: ImageEntry, index: tuple[int, ...]) -> list[Ti
     """The tiles that predicting this plane will take, before anything is predicted."""
     recipe = preset(session.preset, **_known_settings(session))
     geometry = registry.geometry(recipe.network, recipe.arguments, entry.image.dims)
-    tiles = plan_tiles(entry.image.spatial_shape, geometry, TILE)
+    tiles = plan_tiles(entry.image.spatial_shape, geometry, tile_size(entry))
     return [TileRow(index, t.number, t.output, t.input) for t in tiles]
 
 
 def go_to_tile(session: Session, row: TileRow) -> None:
-    """Show a tile in the middle of the canvas."""
+    """Show a tile in the middle of the canvas, and which one it is."""
     entry = session.tiles_of
     if entry is None:
         return
@@ -198,21 +217,21 @@ def go_to_tile(session: Session, row: TileRow) -> None:
         position[axis] = value
     world = entry.layer.data_to_world(position)
     viewer.scene.camera.center = tuple(world[-3:]) if len(world) >= 3 else (0, *world)
-    for axis, value in zip(
-        range(viewer.dims.ndim - len(world), viewer.dims.ndim), world, strict=True
-    ):
-        if axis not in viewer.dims.displayed:
-            viewer.dims.set_point(axis, value)
+    first = viewer.dims.ndim - len(world)
+    for axis in (a for a in axes if first + a not in viewer.dims.displayed):
+        viewer.dims.set_point(first + axis, world[axis])
     layer = derived.find(viewer, entry, "tiles")
-    if layer is not None:
-        numbers = layer.features["tile"].to_numpy()
-        layer.selected_data = set(np.flatnonzero(numbers == row.number).tolist())
+    if layer is None:
+        return
+    if layer.metadata[derived.KEY]["index"] != row.index:
+        layer = show_tiles(session, entry)
+    chosen = layer.features["tile"].to_numpy() == row.number
+    layer.selected_data = set(np.flatnonzero(chosen).tolist())
+    colors = np.zeros((len(chosen), 4))
+    colors[chosen & (layer.features["part"].to_numpy() == "output")] = (1, 0.83, 0, 0.25)
+    colors[chosen & (layer.features["part"].to_numpy() == "input")] = (0.29, 0.64, 1, 0.15)
+    layer.face_color = colors
 
 
 def _known_settings(session: Session) -> dict[str, Any]:
     return {**session.settings, "network": session.network}
-
-
-def _needs_model(session: Session) -> None:
-    if not session.has_model:
-        raise UserError("There is no model yet: press Train, or load a model.")

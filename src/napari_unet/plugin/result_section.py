@@ -31,7 +31,9 @@ from napari_unet.plugin.state import TileRow
 from napari_unet.plugin.visible import current_index
 from napari_unet.plugin.widgets import Section, button
 
-COLUMNS = ("tile", "confid.", "entropy", "foregr.", "loss")
+COLUMNS = ("plane", "tile", "confid.", "entropy", "foregr.", "loss")
+MOST_ROWS = 2000
+"""More tiles than these are not listed: those with the greatest entropy are."""
 
 
 class ResultSection(Section):
@@ -53,6 +55,8 @@ class ResultSection(Section):
             box.toggled.connect(self.guard(lambda on, name=name: self._show(name, on)))
             self.boxes[name] = box
         self.rotations = QCheckBox("average 8 views")
+        self.rotations.setChecked(session.rotations)
+        self.rotations.toggled.connect(lambda on: setattr(session, "rotations", on))
         self.rotations.setToolTip(
             "Average the image and its seven rotated and mirrored versions: better, 8 times slower"
         )
@@ -72,13 +76,14 @@ class ResultSection(Section):
         self.accept_rectangle.toggled.connect(self.guard(self._modes_changed))
         self.accept_object.toggled.connect(self.guard(self._modes_changed))
         session.viewer.mouse_drag_callbacks.append(self._mouse)
-        session.jobs_changed.connect(self.refresh_jobs)
-        session.tiles_changed.connect(self.refresh_tiles)
+        self.listen(session.jobs_changed, self.refresh_jobs)
+        self.listen(session.tiles_changed, self.refresh_tiles)
         self.refresh_jobs()
         self.refresh_tiles()
 
     def release(self) -> None:
-        """Let go of the viewer's mouse."""
+        """Let go of the viewer's mouse, too."""
+        super().release()
         callbacks = self.session.viewer.mouse_drag_callbacks
         if self._mouse in callbacks:
             callbacks.remove(self._mouse)
@@ -133,7 +138,7 @@ class ResultSection(Section):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setStyleSheet("QHeaderView::section { padding: 1px; font-size: 9pt; }")
-        header.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+        header.setSortIndicator(1, Qt.SortOrder.AscendingOrder)
         table.cellClicked.connect(self.guard(lambda row, _: self._go(row)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -157,17 +162,21 @@ class ResultSection(Section):
 
     def refresh_tiles(self) -> None:
         """Fill the table."""
-        self._rows = list(self.session.tiles)
+        rows = list(self.session.tiles.values())
+        if len(rows) > MOST_ROWS:
+            rows = sorted(rows, key=lambda t: -t.entropy)[:MOST_ROWS]
+        self._rows = rows
         table = self.table
-        table.setVisible(bool(self._rows))
+        table.setVisible(bool(rows))
+        table.setColumnHidden(0, not any(row.index for row in rows))
         table.setSortingEnabled(False)
-        table.setRowCount(len(self._rows))
-        for number, row in enumerate(self._rows):
-            values = (row.number, row.confidence, row.entropy, row.foreground, row.loss)
-            for column, value in enumerate(values):
+        table.setRowCount(len(rows))
+        for number, row in enumerate(rows):
+            plane = row.index[0] if len(row.index) == 1 else ", ".join(map(str, row.index))
+            results = (row.confidence, row.entropy, row.foreground, row.loss)
+            numbers = ("-" if math.isnan(v) else round(v, 3) for v in results)
+            for column, shown in enumerate((plane, row.number, *numbers)):
                 item = QTableWidgetItem()
-                empty = isinstance(value, float) and math.isnan(value)
-                shown = value if column == 0 else round(float(value), 4) if not empty else "-"
                 item.setData(Qt.ItemDataRole.DisplayRole, shown)
                 item.setData(Qt.ItemDataRole.UserRole, number)
                 table.setItem(number, column, item)
@@ -182,8 +191,8 @@ class ResultSection(Section):
         layer = derived.find(session.viewer, current, name) if current else None
         if layer is not None:
             layer.visible = on
-        elif on and session.watching is not None and session.watch_array is not None:
-            session.rewatch(session.watching)
+        elif on:
+            session.looking.again()
 
     def _entry(self) -> ImageEntry:
         if self.session.current is None:
@@ -191,7 +200,7 @@ class ResultSection(Section):
         return self.session.current
 
     def _predict(self) -> None:
-        predicting.predict_image(self.session, self._entry(), rotations=self.rotations.isChecked())
+        predicting.predict_image(self.session, self._entry(), rotations=self.session.rotations)
 
     def _weights(self) -> None:
         predicting.show_boundary_weights(self.session, self._entry())
@@ -204,27 +213,39 @@ class ResultSection(Section):
             predicting.cancel(self.session, job.id)
 
     def _go(self, row: int) -> None:
-        item = self.table.item(row, 0)
+        item = self.table.item(row, 1)
         if item is not None:
             predicting.go_to_tile(self.session, self._rows[item.data(Qt.ItemDataRole.UserRole)])
 
     def _modes_changed(self, on: bool) -> None:
         if not on:
             return
-        other = self.accept_object if self.accept_rectangle.isChecked() else self.accept_rectangle
-        if self.accept_rectangle.isChecked() and self.accept_object.isChecked():
-            other.setChecked(False)
-        one, _ = self._labels_and_prediction()
+        for other in (self.accept_rectangle, self.accept_object):
+            if other is not self.sender():
+                other.setChecked(False)
+        try:
+            one, _ = self._labels_and_prediction()
+        except UserError:
+            self._end_accepting()
+            raise
         # Painting and accepting must not happen with the same click.
         one.layer.mode = "pan_zoom"
         self.session.viewer.layers.selection.active = one.layer
 
+    def _end_accepting(self) -> None:
+        self.accept_rectangle.setChecked(False)
+        self.accept_object.setChecked(False)
+
     def _labels_and_prediction(self) -> tuple[LabelEntry, Any]:
-        entry = self._entry()
+        """Where accepted pixels go, and where they come from: for ids, the objects on show."""
+        entry, viewer = self._entry(), self.session.viewer
         one = self.session.labels.get(entry.id)
         if one is None:
             raise UserError("Make labels for this image first: accepted pixels are put there.")
-        prediction = derived.find(self.session.viewer, entry, "prediction")
+        objects = derived.find(viewer, entry, "objects") if one.kind == "objects" else None
+        if objects is not None and objects.visible:
+            return one, objects
+        prediction = derived.find(viewer, entry, "prediction")
         if prediction is None:
             raise UserError("There is no prediction to accept yet: press Train or Predict image.")
         return one, prediction
@@ -233,6 +254,10 @@ class ResultSection(Section):
         if event.button != 1 or not (
             self.accept_rectangle.isChecked() or self.accept_object.isChecked()
         ):
+            return None
+        active = viewer.layers.selection.active
+        if active is not None and active.mode != "pan_zoom":  # the user has taken up a brush
+            self._end_accepting()
             return None
         return self._drag(event)
 

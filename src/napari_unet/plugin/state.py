@@ -57,6 +57,8 @@ class Job:
     done: int = 0
     total: int = 0
     text: str = ""
+    sent: bool = False
+    """False while it waits for its image to be read."""
 
 
 @dataclass

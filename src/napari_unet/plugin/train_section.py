@@ -76,8 +76,8 @@ class TrainSection(Section):
         self._build()
         self.network_combo.activated.connect(self.guard(lambda *_: self._chosen()))
         self.preset_combo.activated.connect(self.guard(lambda *_: self._chosen()))
-        session.training_changed.connect(self.refresh)
-        session.curves_changed.connect(self.refresh_curves)
+        self.listen(session.training_changed, self.refresh)
+        self.listen(session.curves_changed, self.refresh_curves)
         self._fill_settings()
         self.refresh()
         self.refresh_curves()
@@ -103,6 +103,8 @@ class TrainSection(Section):
         self.device_combo.activated.connect(lambda *_: self._edited())
         form.addRow("device", self.device_combo)
         self.advanced.addWidget(form_widget)
+        self.advanced.layout().setContentsMargins(0, 0, 0, 0)
+        self.advanced.content().layout().setContentsMargins(0, 4, 0, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -207,6 +209,7 @@ class TrainSection(Section):
             known = [v for v in values if v is not None]
             if known:
                 scores.append((step, sum(known) / len(known)))
+        self.plot.setVisible(bool(state.losses))
         self.plot.show_curves(state.losses, scores)
 
     # ------------------------------------------------------------ acting

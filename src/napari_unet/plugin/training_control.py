@@ -15,6 +15,7 @@ from napari_unet.engine.protocol import (
     StopTraining,
 )
 from napari_unet.errors import UserError
+from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.state import Job, TrainingState
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def train(session: Session) -> None:
     classes = session.classes
     if all(one.kind == "objects" for one in session.labels.values()):
         classes = classes[:2]
+    session.model_classes = max(session.model_classes if resume else 2, len(classes))
     training.phase = "starting"
     sent = session.send(
         StartTraining(
@@ -89,10 +91,15 @@ def reset(session: Session) -> None:
     session.curves_changed.emit()
 
 
+def needs_model(session: Session) -> None:
+    """Raise UserError when there is nothing to predict with or to save."""
+    if not session.has_model:
+        raise UserError("There is no model yet: press Train, or load a model.")
+
+
 def save_model(session: Session, path: str | Path) -> None:
     """Write the model of this moment. Raises UserError when there is none."""
-    if not session.has_model:
-        raise UserError("There is no model yet: press Train first.")
+    needs_model(session)
     path = Path(path)
     if path.suffix != ".unet":
         path = path.with_name(path.name + ".unet")
@@ -105,13 +112,33 @@ def load_model(session: Session, path: str | Path) -> None:
 
 
 def start_job(
-    session: Session, what: str, command: type, *, cancellable: bool = False, **fields: object
+    session: Session,
+    what: str,
+    command: type,
+    *,
+    cancellable: bool = False,
+    needs: ImageEntry | None = None,
+    **fields: object,
 ) -> str:
-    """Ask the engine for something that ends with an event; returns the job's id."""
+    """Ask the engine for something that ends with an event; returns the job's id.
+
+    ``needs``: an image that the engine must be able to read; the job waits for it.
+    """
     session.numbers += 1
     job = Job(f"job-{session.numbers}", what, cancellable)
     session.jobs[job.id] = job
-    if not session.send(command(job=job.id, **fields)):
-        del session.jobs[job.id]
+
+    def send() -> None:
+        if job.id not in session.jobs:
+            return
+        job.sent = True
+        if (needs is not None and needs.problem) or not session.send(command(job=job.id, **fields)):
+            session.drop_job(job.id)
+
+    if needs is None:
+        send()
+    else:
+        job.text = f"reading {needs.name} ..." if not needs.ready else ""
+        session.when_read(needs, send)
     session.jobs_changed.emit()
     return job.id

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QGraphicsOpacityEffect, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_unet.errors import UserError
 from napari_unet.plugin.session import Session
@@ -30,9 +30,16 @@ def words(text: str = "", *, faint: bool = False) -> QLabel:
     made = QLabel(text)
     made.setWordWrap(True)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    if faint:
-        made.setStyleSheet("QLabel { color: palette(mid); }")
+    if faint:  # of the text's own colour, so that it can be read on light and on dark
+        effect = QGraphicsOpacityEffect(made)
+        effect.setOpacity(0.65)
+        made.setGraphicsEffect(effect)
     return made
+
+
+def on_dark(widget: QWidget) -> bool:
+    """Whether the theme has light text on dark."""
+    return widget.palette().color(widget.foregroundRole()).lightness() > 127
 
 
 def swatch(color: str) -> QIcon:
@@ -47,6 +54,7 @@ def guarded(session: Session, action: Callable[..., Any]) -> Callable[..., None]
 
     @functools.wraps(action)
     def run(*arguments: Any) -> None:
+        session.told.emit("info", "")  # what was said before is about something else
         try:
             action(*arguments)
         except UserError as error:
@@ -59,12 +67,24 @@ def guarded(session: Session, action: Callable[..., Any]) -> Callable[..., None]
 
 
 class Section(QWidget):
-    """A part of the dock that shows the session and acts on it."""
+    """A part of the dock that shows the session and acts on it, until it is released."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._connected: list[tuple[Any, Callable[..., Any]]] = []
 
     def guard(self, action: Callable[..., Any]) -> Callable[..., None]:
         """See :func:`guarded`."""
         return guarded(self.session, action)
+
+    def listen(self, signal: Any, slot: Callable[..., Any]) -> None:
+        """Connect to the session, or to the viewer, until :meth:`release`."""
+        signal.connect(slot)
+        self._connected.append((signal, slot))
+
+    def release(self) -> None:
+        """Let go of session and viewer: the dock was closed."""
+        for signal, slot in self._connected:
+            signal.disconnect(slot)
+        self._connected.clear()
