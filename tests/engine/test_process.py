@@ -21,6 +21,7 @@ from napari_unet.engine.client import PYTHON_VARIABLE, EngineClient
 from napari_unet.engine.connection import died
 from napari_unet.engine.protocol import (
     EngineDied,
+    Event,
     LabelsChanged,
     PauseTraining,
     Predict,
