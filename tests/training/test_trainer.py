@@ -43,7 +43,8 @@ def test_it_learns() -> None:
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Finished)
     assert events[-1].reason == "steps"
-    steps = [e.step for e in events if isinstance(e, Progress)]
+    # An event with a score comes after the one of its step, when there is time for it.
+    steps = [e.step for e in events if isinstance(e, Progress) and e.validation is None]
     assert steps == list(range(1, 41))
     assert np.mean(trainer.losses[-5:]) < 0.7 * np.mean(trainer.losses[:3])
     assert events[-1].validation.iou[0] > 0.5

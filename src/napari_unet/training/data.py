@@ -219,6 +219,7 @@ class TrainingData:
             boundary,
             sizes[sizes > 0],
             old.pixels if old else None,
+            old.held_out if old else None,
         )
         self.planes[plane.key] = plane
         return plane

@@ -1,4 +1,4 @@
-"""How far a run is, and which learning rate belongs there."""
+"""How far a run is, and which learning rate and random numbers belong there."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def learning_rate(preset: Preset, step: int, done: float, *, limited: bool) -> f
     if limited and done > preset.hold:
         rate *= max(LAST_RATE, (1 - done) / (1 - preset.hold))
     return rate
+
+
+def seed_of_step(seed: int, step: int) -> int:
+    """A seed of its own for every step, so that no random state has to be kept."""
+    return (seed * 1_000_003 + step * 7_919 + 12_345) % (2**63 - 1)

@@ -11,7 +11,7 @@ import math
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -35,36 +35,28 @@ from napari_unet.training.events import (
     Failed,
     Finished,
     Notice,
-    Preview,
     Progress,
     Started,
     Validation,
 )
 from napari_unet.training.learner import Learner
 from napari_unet.training.presets import Preset
+from napari_unet.training.previews import Previews
+from napari_unet.training.recovery import Recovery
 from napari_unet.training.sampler import draw_batch
-from napari_unet.training.schedule import learning_rate, part_done
-from napari_unet.training.state import (
-    hold_out_from,
-    hold_out_values,
-    validation_values,
-    validations_from,
-)
+from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
 from napari_unet.training.tile_size import fitting_tile, smaller_tile
-from napari_unet.training.validation import (
-    HoldOut,
-    apply_hold_out,
-    block_of,
-    plan_hold_out,
-    validate,
-    work,
-)
+from napari_unet.training.validator import Validator
 
-SNAPSHOT_STEPS = 25
-MOST_ROLLBACKS = 5
+LONGEST_STOP = 2.0
+"""Seconds that a last score may take when the user has pressed Stop."""
 NO_MEMORY = (
     "Memory ran out even for the smallest batch and tile: close other programs or choose a smaller "
     "network."
+)
+DIVERGED = (
+    "The loss kept becoming infinite, so training stopped at the last good weights (step {}): "
+    "check the image for extreme values or choose a lower learning rate."
 )
 
 
@@ -109,18 +101,13 @@ class Trainer:
         )
         self.rate_factor = 1.0
         self.losses: list[float] = []
-        self.validations: list[Validation] = []
         self.checkpoint_cost = 0.5
         """Seconds that writing a checkpoint takes; whoever writes it corrects it."""
         self._stopping = False
-        self._requests: list[tuple[str, Index, Box]] = []
-        self._validation_cost: float | None = None  # seconds of one; None = not known yet
+        self._requests = Previews(data)
         self._fault = ""
-        self._hold_out: HoldOut = {}
-        self._validating = validation == "auto"
-        if self._validating:
-            self._hold_out = plan_hold_out(data, seed)
-            apply_hold_out(data, self._hold_out)
+        self._validator = Validator(data, validation)
+        self._validator.begin(seed)
         torch.manual_seed(seed)
         self.learner = Learner(
             preset,
@@ -146,6 +133,11 @@ class Trainer:
         """Classes of the network, background included."""
         return self.learner.classes
 
+    @property
+    def validations(self) -> list[Validation]:
+        """All scores so far."""
+        return self._validator.scores
+
     def stop(self) -> None:
         """End before the next step; the model is kept."""
         self._stopping = True
@@ -155,7 +147,7 @@ class Trainer:
 
         Its box is the part of ``box`` that lies inside the image; outside it, nothing answers.
         """
-        self._requests.append((image, index, box))
+        self._requests.request(image, index, box)
 
     def update_labels(self, image: str, index: Index) -> None:
         """The labels of a plane changed: the next step learns from them.
@@ -165,12 +157,9 @@ class Trainer:
         UserError
             The new labels cannot be used; training goes on with the old ones.
         """
-        key = (image, index)
         plane = self.data.refresh(image, index)
-        if plane is not None and self._validating:
-            if key not in self._hold_out:  # never trained on: it can still spare a block
-                self._hold_out[key] = block_of(plane, self.seed)
-            apply_hold_out(self.data, {key: self._hold_out.get(key)})
+        if plane is not None:
+            self._validator.take_in(plane, self.seed)
         if self.data.classes() > self.classes:
             self.learner.add_classes(self.data.classes())
         self._balance = self._class_balance()
@@ -195,7 +184,7 @@ class Trainer:
         """
         self._stopping = False
         notes = list(self.data.notes)
-        if self._validating and not self._held_out():
+        if self._validator.lacks_labels:
             notes.append("There are too few labels to hold some out: no validation score yet.")
         yield Started(
             self.preset.network,
@@ -217,13 +206,13 @@ class Trainer:
     def _loop(self, steps: int | None, budget: float | None) -> Iterator[Event]:
         began = self.seconds if self.step else 0.0
         first = self.step
-        last_validation = last_checkpoint = self.seconds
-        rollbacks, snapshot = 0, self.learner.snapshot()
+        last_checkpoint = self.seconds
+        self._validator.start_clock(self.seconds)
+        recovery = Recovery(self.learner)
         durations: deque[float] = deque(maxlen=20)
         while not self._stopping:
             clock = time.perf_counter()
-            step = min(durations, default=0.0)
-            ending = self._ending(budget, step) if budget is not None else 0.0
+            ending = self._ending(budget, durations) if budget is not None else 0.0
             done = part_done(self.step, steps, self.seconds - began, budget, ending)
             if done >= 1:
                 break
@@ -233,6 +222,7 @@ class Trainer:
             value = self._try_step()
             if value is None:
                 shrunk = self._shrink()
+                durations.clear()
                 self.seconds += time.perf_counter() - clock
                 if not shrunk:
                     yield Failed(NO_MEMORY, self._fault)
@@ -242,25 +232,14 @@ class Trainer:
                     f"{self.tile[-1]} pixels a step."
                 )
                 continue
-            due = self.step % SNAPSHOT_STEPS == 0
-            if not math.isfinite(value) or (due and not self.learner.finite()):
-                self._roll_back(snapshot)
-                rollbacks += 1
+            if not recovery.sound(value):
+                notice = self._go_back(recovery)
                 self.seconds += time.perf_counter() - clock
-                if rollbacks > MOST_ROLLBACKS:
-                    yield Failed(
-                        "The loss kept becoming infinite, so training stopped at the last good "
-                        f"weights (step {self.step}): check the image for extreme values or choose "
-                        "a lower learning rate."
-                    )
+                if recovery.hopeless:
+                    yield Failed(DIVERGED.format(self.step))
                     return
-                yield Notice(
-                    f"The loss became infinite: went back to step {self.step} and halved the "
-                    "learning rate."
-                )
+                yield notice
                 continue
-            if due:
-                rollbacks, snapshot = 0, self.learner.snapshot()
             self.losses.append(value)
             durations.append(time.perf_counter() - clock)
             self.seconds += durations[-1]
@@ -273,43 +252,39 @@ class Trainer:
             )
             yield progress(seconds=self.seconds)
             yield from self._previews()
-            pause = max(10.0, 20 * self._validation_seconds(min(durations)))
-            if self._held_out() and self.seconds - last_validation >= pause:
+            if self._validator.due(self.seconds, self._pace(durations), self.geometry.halo):
                 validation = self._validate()
-                last_validation = self.seconds
                 yield progress(seconds=self.seconds, validation=validation)
-            if self.seconds - last_checkpoint >= max(15.0, 20 * self.checkpoint_cost):
+            pause = max(15.0, 20 * self.checkpoint_cost)
+            if self.seconds - last_checkpoint >= pause and self.learner.finite():
                 last_checkpoint = self.seconds
                 yield Checkpoint(self.step, self.seconds, self.state())
         clock = time.perf_counter()
+        if not self.learner.finite():
+            yield self._go_back(recovery)
         self.averaged()
         self.seconds += time.perf_counter() - clock
-        last = None
-        expected = self._validation_seconds(min(durations, default=0.0))
+        expected = self._validator.expected(self._pace(durations), self.geometry.halo)
         # Whoever presses Stop wants the model now.
-        if self.step > first and self._held_out() and (expected < 2 or not self._stopping):
-            last = self._validate()
+        wanted = self.step > first and (expected < LONGEST_STOP or not self._stopping)
+        last = self._validate() if wanted and self._validator.active else None
         yield from self._previews()
         reason = "stopped" if self._stopping else "steps" if steps is not None else "budget"
         yield Finished(self.step, self.seconds, reason, last)
 
-    def _ending(self, budget: float, step: float) -> float:
+    def _ending(self, budget: float, durations: Collection[float]) -> float:
         """Seconds to keep free at the end: for the batch statistics and the last validation.
 
         The first step of all, slow for once, says little about them: hence the bounds.
         """
-        validation = self._validation_seconds(step) if self._held_out() else 0.0
-        return min(6 * step, 0.15 * budget) + min(validation, 0.3 * budget)
+        statistics = 6 * min(durations, default=0.0)
+        score = self._validator.expected(self._pace(durations), self.geometry.halo)
+        return min(statistics, 0.15 * budget) + min(score, 0.3 * budget)
 
-    def _validation_seconds(self, step: float) -> float:
-        """What a validation takes: as last time; before the first, by the pixels it reads.
-
-        Predicting takes about half as long as learning from as many pixels.
-        """
-        if self._validation_cost is not None:
-            return self._validation_cost
-        learnt = self.batch * math.prod(self.geometry.input_size(self.tile))
-        return 0.5 * step * work(self.data, self.geometry.halo) / learnt
+    def _pace(self, durations: Collection[float]) -> float:
+        """Seconds that learning takes for a pixel of the network's input."""
+        pixels = self.batch * math.prod(self.geometry.input_size(self.tile))
+        return min(durations, default=0.0) / pixels
 
     def _try_step(self) -> float | None:
         """The loss of one step, or None when memory ran out.
@@ -325,7 +300,7 @@ class Trainer:
         return None
 
     def _step(self) -> float:
-        torch.manual_seed(_mix(self.seed, self.step))  # dropout
+        torch.manual_seed(seed_of_step(self.seed, self.step))  # dropout
         batch = draw_batch(
             self.data,
             self.preset.at(self.step),
@@ -333,31 +308,27 @@ class Trainer:
             output=self.tile,
             border=self.geometry.border,
             balance=self._balance,
-            generator=torch.Generator().manual_seed(_mix(self.seed + 1, self.step)),
+            generator=torch.Generator().manual_seed(seed_of_step(self.seed + 1, self.step)),
             device=self.device,
         )
         return self.learner.learn(batch)
 
-    def _roll_back(self, snapshot: dict[str, Any]) -> None:
-        self.learner.load(**snapshot)
+    def _go_back(self, recovery: Recovery) -> Notice:
+        recovery.go_back()
         self.rate_factor /= 2
         # Other draws than those that led here; still a function of what happened, so repeatable.
         self.seed += 1
         del self.losses[self.step :]
+        return Notice(
+            f"The loss became infinite: went back to step {self.step} and halved the learning rate."
+        )
 
     def _previews(self) -> Iterator[Event]:
-        requests, self._requests = self._requests, []
-        for name, index, box in requests:
-            if not self.data.knows(name):  # removed in the meantime
-                continue
-            clock = time.perf_counter()
-            read, shape = self.data.reader(name, index), self.data.image(name).spatial_shape
-            box = tuple((max(a, 0), min(b, n)) for (a, b), n in zip(box, shape, strict=True))
-            if any(a >= b for a, b in box):
-                continue
-            probability = self.predictor().region(read, shape, box)
+        clock = time.perf_counter()
+        for preview in self._requests.answers(self.predictor, self.step):
             self.seconds += time.perf_counter() - clock
-            yield Preview(name, index, box, self.step, probability)
+            yield preview
+            clock = time.perf_counter()
 
     # ------------------------------------------------------------ parts
 
@@ -378,16 +349,13 @@ class Trainer:
         balance = self.data.balance(self.classes, self.preset.balance)
         return torch.from_numpy(balance).to(self.device)
 
-    def _held_out(self) -> bool:
-        return any(p.held_out is not None and p.held_out.scored for p in self.data.planes.values())
-
     def _validate(self) -> Validation:
         clock = time.perf_counter()
-        scores, pixels = validate(self.data, self.predictor(), self.classes)
-        self._validation_cost = time.perf_counter() - clock
-        self.seconds += self._validation_cost
-        self.validations.append(Validation(self.step, self.seconds, scores, pixels))
-        return self.validations[-1]
+        predictor = self.predictor()
+        self.seconds += time.perf_counter() - clock
+        score = self._validator.score(predictor, self.classes, self.step, self.seconds)
+        self.seconds = score.seconds
+        return score
 
     # ------------------------------------------------------------ state
 
@@ -404,9 +372,8 @@ class Trainer:
             "batch": self.batch,
             "tile": list(self.tile),
             "losses": self.losses[:],
-            "validations": validation_values(self.validations),
-            "hold_out": hold_out_values(self._hold_out),
-        }
+            "scaler": self.learner.scaler.state_dict(),
+        } | self._validator.values()
         return {"tensors": snapshot["tensors"], "values": values}
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -427,13 +394,7 @@ class Trainer:
         self.rate_factor, self.batch = float(values["rate_factor"]), int(values["batch"])
         self.tile = tuple(int(n) for n in values["tile"])
         self.losses = [float(v) for v in values["losses"]]
-        self.validations = validations_from(values["validations"])
-        if self._validating:
-            self._hold_out |= hold_out_from(values["hold_out"])
-            apply_hold_out(self.data, self._hold_out)
-            self._balance = self._class_balance()
-
-
-def _mix(seed: int, step: int) -> int:
-    """A seed of its own for every step."""
-    return (seed * 1_000_003 + step * 7_919 + 12_345) % (2**63 - 1)
+        if self.learner.scaler.is_enabled() and values.get("scaler"):
+            self.learner.scaler.load_state_dict(values["scaler"])
+        self._validator.load(values)
+        self._balance = self._class_balance()
