@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.networks import registry
+from napari_unet.networks.catalogue import BUILT_IN
 
 FILE = Path(registry.__file__).with_name("facts.json")
-SIZES = {"unet": (572, 572), "lunet": (512, 512)}
-CHANNELS, CLASSES = 1, 2
 
 
 def multiply_adds(network: nn.Module, x: Tensor) -> int:
@@ -44,18 +43,45 @@ def multiply_adds(network: nn.Module, x: Tensor) -> int:
     return total
 
 
+def step_memory(network: nn.Module, x: Tensor) -> int:
+    """Bytes that a training step in float32 holds at its peak, estimated without running it.
+
+    Weights, gradients and the two moments of Adam, plus what the forward pass keeps for the
+    backward pass, each storage counted once.
+    """
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        storages[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        output = network(x)
+    weights = sum(p.numel() * p.element_size() for p in network.parameters())
+    del output
+    return 4 * weights + sum(storages.values())
+
+
 def facts_of(name: str) -> dict[str, Any]:
-    """The row of one network with its default arguments."""
+    """The row of one network, at what its entry in the catalogue says."""
     spec = registry.spec(name)
-    size = SIZES[name]
-    arguments = registry.check_arguments(name, {}, len(size))
-    geometry = spec.geometry(arguments, len(size))
-    geometry.check_input(size)
+    at = spec.facts_at
+    dims = len(at.size)
+    arguments = registry.check_arguments(name, at.arguments, dims)
+    geometry = spec.geometry(arguments, dims)
+    geometry.check_input(at.size)
     with torch.device("meta"):
         network = registry.build(
-            name, dims=len(size), in_channels=CHANNELS, out_channels=CLASSES, arguments={}
+            name,
+            dims=dims,
+            in_channels=at.channels,
+            out_channels=at.classes,
+            arguments=at.arguments,
         )
-        macs = multiply_adds(network.eval(), torch.empty(1, CHANNELS, *size))
+        x = torch.empty(1, at.channels, *at.size)
+        macs = multiply_adds(network.eval(), x)
+        memory = step_memory(network.train(), x)
     return {
         "name": name,
         "title": spec.title,
@@ -64,6 +90,7 @@ def facts_of(name: str) -> dict[str, Any]:
         "dims": list(spec.dims),
         "parameters": sum(p.numel() for p in network.parameters()),
         "macs": macs,
+        "step_memory": memory,
         "receptive_field": list(geometry.receptive_field),
         "stride": list(geometry.stride),
         "sizes": {
@@ -73,17 +100,17 @@ def facts_of(name: str) -> dict[str, Any]:
         },
         "tile_exact": geometry.tile_exact,
         "at": {
-            "channels": CHANNELS,
-            "classes": CLASSES,
-            "size": list(size),
+            "channels": at.channels,
+            "classes": at.classes,
+            "size": list(at.size),
             **arguments.model_dump(),
         },
     }
 
 
 def table() -> list[dict[str, Any]]:
-    """All rows, in the order of the registry."""
-    return [facts_of(name) for name in registry.names()]
+    """All rows, in the order of the catalogue."""
+    return [facts_of(one.name) for one in BUILT_IN]
 
 
 if __name__ == "__main__":

@@ -10,19 +10,11 @@ from torch import nn
 
 from napari_unet.networks.blocks import centre_crop, trim
 from napari_unet.networks.lunet import LUNet
-from napari_unet.networks.registry import build, geometry
+from napari_unet.networks.registry import geometry
 from napari_unet.networks.unet import UNet
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 UP_CONVOLUTIONS = (nn.ConvTranspose2d, nn.ConvTranspose3d)
-
-SMALL = [
-    ("unet", 2, {"width": 3, "depth": 2}),
-    ("unet", 2, {"width": 3, "depth": 3, "padding": "same", "norm": "batch"}),
-    ("unet", 3, {"width": 2, "depth": 1}),
-    ("lunet", 2, {"width": 3, "depth": 2}),
-    ("lunet", 3, {"width": 2, "depth": 1, "padding": "valid", "norm": "none"}),
-]
 
 
 def parameters(network: nn.Module) -> int:
@@ -110,56 +102,6 @@ def test_skip_and_upsampled_lie_on_each_other(padding: str) -> None:
     torch.testing.assert_close(out / out.max(), expected / expected.max())
 
 
-@pytest.mark.parametrize(("name", "dims", "arguments"), SMALL)
-def test_gradients_reach_every_parameter(name: str, dims: int, arguments: dict) -> None:
-    torch.manual_seed(1)
-    network = build(name, dims=dims, in_channels=2, out_channels=3, arguments=arguments)
-    sizes = geometry(name, arguments, dims)
-    size = sizes.input_size(sizes.output_size((8,) * dims))
-    network(torch.randn(2, 2, *size)).square().sum().backward()
-    for key, parameter in network.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.abs().sum() > 0, key
-
-
-@pytest.mark.parametrize(("name", "dims", "arguments"), SMALL)
-def test_evaluation_is_deterministic_and_close_to_float64(
-    name: str, dims: int, arguments: dict
-) -> None:
-    torch.manual_seed(2)
-    network = build(name, dims=dims, in_channels=1, out_channels=2, arguments=arguments).eval()
-    sizes = geometry(name, arguments, dims)
-    x = torch.randn(1, 1, *sizes.input_size(sizes.output_size((8,) * dims)))
-    with torch.no_grad():
-        first, second = network(x), network(x)
-        exact = network.double()(x.double())
-    assert torch.equal(first, second)
-    assert first.shape[1:] == (
-        2,
-        *[n - 2 * b for n, b in zip(x.shape[2:], sizes.border, strict=True)],
-    )
-    torch.testing.assert_close(first.double(), exact, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize(("name", "dims", "arguments"), SMALL)
-def test_shifting_by_the_stride_shifts_the_output(name: str, dims: int, arguments: dict) -> None:
-    torch.manual_seed(3)
-    network = build(name, dims=dims, in_channels=1, out_channels=2, arguments=arguments)
-    network = network.double().eval()
-    sizes = geometry(name, arguments, dims)
-    stride, edge = sizes.stride[0], 0 if not sizes.padded else sizes.reach[0]
-    n = sizes.input_size(sizes.output_size((2 * edge + 2 * stride + 4,) * dims))[0]
-    x = torch.randn(1, 1, *(n + stride,) * dims, dtype=torch.float64)
-    with torch.no_grad():
-        a = network(x[(..., *[slice(n)] * dims)])
-        b = network(x[(..., *[slice(stride, None)] * dims)])
-    m = a.shape[-1]
-    a = a[(..., *[slice(stride + edge, m - edge)] * dims)]
-    b = b[(..., *[slice(edge, m - stride - edge)] * dims)]
-    assert a.numel() > 0
-    torch.testing.assert_close(a, b)
-
-
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 @pytest.mark.parametrize("strides", [0, 1, 2, 3, 7])
 def test_margin_is_cropping_without_the_work(depth: int, strides: int) -> None:
@@ -172,11 +114,3 @@ def test_margin_is_cropping_without_the_work(depth: int, strides: int) -> None:
         whole, part = network(x), network(x, margin)
     assert part.shape[2:] == (2 * stride, stride)
     torch.testing.assert_close(part, trim(whole, margin))
-
-
-def test_forward_can_be_traced() -> None:
-    for arguments in ({"width": 2, "depth": 2}, {"width": 2, "depth": 2, "padding": "same"}):
-        network = UNet(1, 2, **arguments).eval()
-        exported = torch.export.export(network, (torch.randn(1, 1, 60, 60),))
-        x = torch.randn(1, 1, 60, 60)
-        torch.testing.assert_close(exported.module()(x), network(x))

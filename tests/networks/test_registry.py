@@ -45,7 +45,7 @@ def test_multiply_adds_agree_with_the_flop_counter_of_torch(row: dict) -> None:
             dims=len(at["size"]),
             in_channels=at["channels"],
             out_channels=at["classes"],
-            arguments={"width": at["width"]},
+            arguments=registry.spec(row["name"]).facts_at.arguments,
         ).eval()
         x = torch.empty(1, at["channels"], *at["size"])
         with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -24,6 +24,7 @@ def _text(row: dict[str, Any]) -> str:
         f"  works in           {' and '.join(f'{d}D' for d in row['dims'])}",
         f"  parameters         {row['parameters']:,}",
         f"  multiply-adds      {row['macs'] / 1e9:.1f} billion",
+        f"  training step      {row['step_memory'] / 2**20:,.0f} MiB (float32, one image)",
         f"  receptive field    {' x '.join(map(str, row['receptive_field']))} pixels",
         f"  total stride       {' x '.join(map(str, row['stride']))} pixels",
         f"  tiles are exact    {'yes' if row['tile_exact'] else 'no (overlaps are blended)'}",

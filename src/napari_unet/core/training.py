@@ -126,7 +126,7 @@ def make_trainer(
             f"{start} has {len(header.classes)} classes ({old}), this training {n_classes}: its "
             f"last layer starts anew."
         )
-        weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
+        weights = {name: value for name, value in weights.items() if not name.startswith("head")}
     return Trainer(
         data,
         preset=recipe,

@@ -31,6 +31,10 @@ class Geometry:
     ``base`` is the smallest output size; all output sizes that the network can make without
     cropping are ``base + k * stride`` (4 + 16 k for U-Net 2015, k * stride for padded networks,
     whose ``base`` equals their stride).
+
+    A network that is not ``tile_exact`` (statistics over the tile or attention over all of it at
+    prediction, or resizing that depends on the size) is predicted in overlapping windows that are
+    blended; ``window`` is their side where the network has a favourite, a multiple of the stride.
     """
 
     stride: Sizes
@@ -38,6 +42,7 @@ class Geometry:
     border: Sizes
     base: Sizes
     tile_exact: bool = True
+    window: Sizes | None = None
 
     @property
     def receptive_field(self) -> Sizes:

@@ -1,110 +1,60 @@
 """The networks one can choose, with their arguments, sizes and facts. Free of torch.
 
-A network is one row of the table below: its file holds the layers, its pydantic model the
-arguments (checked before anything is built, shown as a form in the dock, saved in the model file),
-its geometry what it does to sizes. ``facts.json`` holds its figures, which
-``scripts/make_network_facts.py`` writes.
+The built-in ones stand in ``networks/catalogue``; installed packages add their own by the entry
+point group ``napari_unet.networks`` (see docs/own-networks.md). ``facts.json`` holds the figures of
+the built-in ones, which ``scripts/make_network_facts.py`` writes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module, resources
-from typing import TYPE_CHECKING, Any, Literal, cast
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from napari_unet.errors import UserError
-from napari_unet.networks.geometry import Geometry, encoder_decoder_geometry
+from napari_unet.networks.catalogue import BUILT_IN
+from napari_unet.networks.geometry import Geometry
+from napari_unet.networks.spec import NetworkSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
+GROUP = "napari_unet.networks"
+"""Entry points of this group name a :class:`NetworkSpec` or a function that returns several."""
 
-class UNetArguments(BaseModel):
-    """Arguments of ``unet``; the defaults are those of 2015."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    width: int = Field(64, ge=1, le=1024, description="channels at full resolution")
-    depth: int = Field(4, ge=1, le=7, description="number of poolings")
-    padding: Literal["valid", "same"] = "valid"
-    norm: Literal["none", "batch"] = "none"
-    dropout: float = Field(0.5, ge=0, lt=1)
+_log = logging.getLogger(__name__)
 
 
-class LUNetArguments(BaseModel):
-    """Arguments of ``lunet``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    width: int = Field(16, ge=1, le=1024, description="channels at every level")
-    depth: int = Field(4, ge=1, le=7, description="number of poolings")
-    padding: Literal["valid", "same"] = "same"
-    norm: Literal["none", "batch"] = "batch"
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """One network: what it is called, when to choose it, and how to make it."""
-
-    name: str
-    title: str
-    paper: str
-    when: str
-    dims: tuple[int, ...]
-    arguments: type[BaseModel]
-    geometry: Callable[[BaseModel, int], Geometry]
-    module: str
-
-
-def _u_geometry(arguments: BaseModel, dims: int) -> Geometry:
-    a = cast("UNetArguments | LUNetArguments", arguments)
-    return encoder_decoder_geometry(a.depth, dims, padded=a.padding == "same")
-
-
-_NETWORKS = {
-    spec.name: spec
-    for spec in (
-        NetworkSpec(
-            name="unet",
-            title="U-Net (2015)",
-            paper="arXiv:1505.04597",
-            when="The first choice; as published it is large, with width 16, same padding and "
-            "batch normalisation it learns in seconds.",
-            dims=(2, 3),
-            arguments=UNetArguments,
-            geometry=_u_geometry,
-            module="napari_unet.networks.unet:UNet",
-        ),
-        NetworkSpec(
-            name="lunet",
-            title="LUnet (flat U-Net)",
-            paper="arXiv:2512.03834",
-            when="When the model must be small, or the images are few and in 3D; it saves "
-            "parameters rather than time.",
-            dims=(2, 3),
-            arguments=LUNetArguments,
-            geometry=_u_geometry,
-            module="napari_unet.networks.lunet:LUNet",
-        ),
-    )
-}
+@cache
+def _networks() -> dict[str, NetworkSpec]:
+    found = {one.name: one for one in BUILT_IN}
+    for entry in entry_points(group=GROUP):
+        try:
+            loaded = entry.load()
+            for one in [loaded] if isinstance(loaded, NetworkSpec) else loaded():
+                found.setdefault(one.name, one)
+        except Exception:  # a package that is broken must not take the others with it
+            _log.exception("The networks of %s (%s) cannot be loaded.", entry.name, entry.value)
+    return found
 
 
 def names() -> list[str]:
     """Names of all networks, in the order in which they are shown."""
-    return list(_NETWORKS)
+    return list(_networks())
 
 
 def spec(name: str) -> NetworkSpec:
     """The network called ``name``; :class:`UserError` lists the known ones."""
-    if name not in _NETWORKS:
+    known = _networks()
+    if name not in known:
         raise UserError(f"There is no network {name!r}; choose one of {', '.join(names())}.")
-    return _NETWORKS[name]
+    return known[name]
 
 
 def check_arguments(name: str, arguments: Mapping[str, Any], dims: int = 2) -> BaseModel:

@@ -49,8 +49,10 @@ class Learner:
         self.optimiser.zero_grad(set_to_none=True)
         images = batch.images.contiguous(memory_format=self.layout)
         with autocast(self.device, self.precision):
-            logits = self.network(images)
-        value = loss(logits, batch.classes, batch.weights, self.preset.dice)
+            outputs = heads(self.network, images)
+        value = torch.stack(
+            [loss(logits, batch.classes, batch.weights, self.preset.dice) for logits in outputs]
+        ).mean()
         result = float(value.detach())
         if math.isfinite(result):
             self.scaler.scale(value).backward()  # type: ignore[no-untyped-call]
@@ -155,6 +157,12 @@ class Learner:
         return torch.optim.AdamW(
             parameters, p.learning_rate, betas=(p.momentum, 0.99), weight_decay=p.weight_decay
         )
+
+
+def heads(network: nn.Module, images: Tensor) -> list[Tensor]:
+    """All logits that training compares with the labels: several with deep supervision."""
+    deep = getattr(network, "heads", None)
+    return deep(images) if callable(deep) else [network(images)]
 
 
 def _number(name: str) -> int:
