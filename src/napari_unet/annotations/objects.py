@@ -9,6 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import expand_labels
 
+from napari_unet.annotations.splitting import fill_holes, split
+
 
 def components(mask: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     """Connected components of ``mask`` != 0, numbered 1, 2, ..; int32 of the same shape.
@@ -61,18 +63,25 @@ def grow_back(
 
 
 def objects_from_probability(
-    probability: npt.NDArray[Any], min_size: int = 0, separated: bool = True
+    probability: npt.NDArray[Any],
+    min_size: int = 0,
+    separated: bool = True,
+    *,
+    split_depth: float = 0.0,
+    largest_hole: int = 0,
 ) -> npt.NDArray[np.int32]:
     """Instances over all foreground classes; int32 (y, x) or (z, y, x), ids 1, 2, .. without gaps.
 
     ``probability``: (class, y, x) or (class, z, y, x), class 0 = background. Foreground is where
-    another class is the most probable; its connected components of at least ``min_size`` pixels are
-    the objects. With ``separated`` the network has learned lines of background between touching
-    objects: gaps of one or two pixels between objects are then given back to them; the outer
-    edges stay where they are.
+    another class is the most probable, and enclosed background of at most ``largest_hole`` pixels.
+    The objects are its connected components, with ``split_depth`` > 0 cut at their necks (see
+    :func:`~napari_unet.annotations.splitting.split`), of at least ``min_size`` pixels. With
+    ``separated`` the network has learned lines of background between touching objects: gaps of one
+    or two pixels between objects are then given back to them; the outer edges stay where they are.
     """
-    foreground = np.argmax(probability, axis=0) != 0
-    objects = drop_small(components(foreground), min_size)
+    foreground = fill_holes(np.argmax(probability, axis=0) != 0, largest_hole)
+    objects = split(foreground, split_depth) if split_depth > 0 else components(foreground)
+    objects = drop_small(objects, min_size)
     if separated:
         objects = grow_back(objects, _narrow_gaps(objects))
     return renumber(objects)

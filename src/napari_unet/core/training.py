@@ -174,6 +174,7 @@ def finish(
     descriptions = (*known, *default_classes(max(2, trainer.classes))[len(known) :])
     recipe, first = trainer.preset, images[0]
     normalisation = trainer.data.normalisation
+    object_size = trainer.data.median_object_size() if kind == "objects" else 0.0
     header = Header(
         network=recipe.network,
         arguments=registry.check_arguments(
@@ -189,9 +190,9 @@ def finish(
             method=normalisation.method, low=normalisation.low, high=normalisation.high
         ),
         preset=recipe.model_dump(mode="json"),
-        min_object_size=round(DROPPED_BELOW * trainer.data.median_object_size())
-        if kind == "objects"
-        else 0,
+        min_object_size=round(DROPPED_BELOW * object_size),
+        split_depth=trainer.data.split_depth() if kind == "objects" else 0.0,
+        largest_hole=round(object_size),
         history=_history(trainer),
         provenance=Provenance(
             created=now(),

@@ -87,7 +87,9 @@ class Header(Part):
 
     ``axes`` are those of the training images (letters of ``tzcyx``), ``dims`` says how many of
     them are spatial, ``spacing`` is the pixel size by spatial axis. ``preset`` holds all settings
-    of the training, ``min_object_size`` is in pixels.
+    of the training. How objects are made of probabilities: those below ``min_object_size`` pixels
+    are dropped, touching ones are cut with ``split_depth`` pixels (0 = never), holes of at most
+    ``largest_hole`` pixels are filled.
     """
 
     schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
@@ -102,6 +104,8 @@ class Header(Part):
     normalisation: NormalisationConstants
     preset: dict[str, JsonValue] = Field(default_factory=dict)
     min_object_size: int = Field(default=0, ge=0)
+    split_depth: float = Field(default=0.0, ge=0)
+    largest_hole: int = Field(default=0, ge=0)
     history: History = History()
     provenance: Provenance = Provenance()
 

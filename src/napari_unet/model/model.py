@@ -159,6 +159,8 @@ class Model:
             probability,
             self.header.min_object_size,
             separated=self.header.label_kind == "objects",
+            split_depth=self.header.split_depth,
+            largest_hole=self.header.largest_hole,
         )
 
     def predict(

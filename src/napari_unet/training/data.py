@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
 from napari_unet.annotations.checks import check_labels
 from napari_unet.annotations.kinds import UNLABELLED, LabelKind
+from napari_unet.annotations.splitting import learn_depth, oversplit
 from napari_unet.annotations.targets import make_target
 from napari_unet.errors import UserError
 from napari_unet.images.image import Box, Image, Index
@@ -22,6 +24,8 @@ Key = tuple[str, Index]
 """A plane: name of its image and leading position."""
 
 CANDIDATES = 4096
+LOOKED_AT = {2: 2048, 3: 128}
+"""Pixels along each axis of a plane that are looked at for how its objects can be cut."""
 KEPT_IN_MEMORY = 64 * 2**20
 """Planes of up to this many bytes are read once; larger ones piece by piece, every time."""
 
@@ -79,6 +83,12 @@ class TrainingPlane:
         pixels = int(np.prod(self.image.spatial_shape)) * self.image.channels
         if pixels * np.dtype(self.image.data.dtype).itemsize <= KEPT_IN_MEMORY:
             self.pixels = self.image.read(self.index)
+
+    @cached_property
+    def oversplit(self) -> tuple[npt.NDArray[np.int64], int]:
+        """See :func:`napari_unet.annotations.splitting.oversplit`; of a part of a large plane."""
+        part = self.truth[(slice(LOOKED_AT[self.truth.ndim]),) * self.truth.ndim]
+        return oversplit((part != 0) & (part != UNLABELLED))
 
     @property
     def key(self) -> Key:
@@ -278,6 +288,14 @@ class TrainingData:
         """Classes that are labelled anywhere, in order."""
         total = sum((p.labelled for p in self.planes.values()), np.zeros(UNLABELLED, np.int64))
         return np.flatnonzero(total)
+
+    def split_depth(self) -> float:
+        """How touching objects can be cut without cutting those that are labelled; 0 = not."""
+        looked_at = [p.oversplit for p in self.planes.values() if len(p.object_sizes)]
+        if not looked_at:
+            return 0.0
+        cut = np.sum([c for c, _ in looked_at], axis=0)
+        return learn_depth(cut, sum(n for _, n in looked_at))
 
     def median_object_size(self) -> float:
         """Median number of pixels of the labelled objects; 0 without objects."""
