@@ -29,6 +29,22 @@ def test_unet_has_the_parameters_of_2015(channels: int, classes: int, count: int
         assert parameters(UNet(channels, classes)) == count
 
 
+def test_released_unet() -> None:
+    """As in the network definition that the authors published with their trained weights."""
+    with torch.device("meta"):
+        network = UNet(1, 2, released=True)
+        assert parameters(network) == 31_100_354
+        assert network(torch.empty(1, 1, 572, 572)).shape == (1, 2, 388, 388)
+    ups = [(up[0].in_channels, up[0].out_channels, type(up[1])) for up in network.up]
+    assert ups == [
+        (1024, 512, nn.ReLU),
+        (512, 256, nn.ReLU),
+        (256, 128, nn.ReLU),
+        (128, 128, nn.ReLU),
+    ]
+    assert network.expansive[-1][0].in_channels == 192
+
+
 def test_unet_is_that_of_2015() -> None:
     with torch.device("meta"):
         network = UNet(1, 2)
@@ -104,9 +120,12 @@ def test_skip_and_upsampled_lie_on_each_other(padding: str) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 @pytest.mark.parametrize("strides", [0, 1, 2, 3, 7])
-def test_margin_is_cropping_without_the_work(depth: int, strides: int) -> None:
+@pytest.mark.parametrize("released", [False, True])
+def test_margin_is_cropping_without_the_work(depth: int, strides: int, released: bool) -> None:
     torch.manual_seed(4)
-    network = UNet(1, 2, width=2, depth=depth, padding="same", dropout=0.0).double()
+    network = UNet(
+        1, 2, width=2, depth=depth, padding="same", dropout=0.0, released=released
+    ).double()
     stride = 2**depth
     margin = strides * stride
     x = torch.randn(1, 1, 2 * margin + 2 * stride, 2 * margin + stride, dtype=torch.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
@@ -55,10 +55,11 @@ def centre_crop(x: Tensor, like: Tensor) -> Tensor:
     return x
 
 
-def trim(x: Tensor, rim: int) -> Tensor:
-    """``x`` (B, C, *spatial) without ``rim`` pixels on each side."""
-    for axis in range(2, x.dim()):
-        x = x.narrow(axis, rim, x.shape[axis] - 2 * rim)
+def trim(x: Tensor, rim: int | Sequence[int]) -> Tensor:
+    """``x`` (B, C, *spatial) without ``rim`` pixels, of all axes or of each, on each side."""
+    rims = [rim] * (x.dim() - 2) if isinstance(rim, int) else rim
+    for axis, n in enumerate(rims, start=2):
+        x = x.narrow(axis, n, x.shape[axis] - 2 * n)
     return x
 
 
@@ -76,7 +77,7 @@ def he_initialise(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _needed_rims(depth: int) -> list[int]:
+def needed_rims(depth: int) -> list[int]:
     """Pixels around the wanted output that each level of the expansive path must get right.
 
     The two convolutions of a level spoil two pixels of what they are given when that is cropped,
@@ -99,6 +100,9 @@ class EncoderDecoder(nn.Module):
     that was released with the paper. Dropout acts on the last map of the two lowest levels of the
     contracting path, 512 and 1024 channels in U-Net 2015, again as released; what it drops is
     dropped from the skip connection too.
+
+    ``released`` adds what else that network has and the figure of the paper has not: ReLU after
+    every up-convolution, and a last up-convolution that keeps its channels.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class EncoderDecoder(nn.Module):
         norm: Norm,
         order: Order = "norm-relu",
         dropout: float = 0.0,
+        released: bool = False,
     ) -> None:
         super().__init__()
         depth = len(widths) - 1
@@ -128,10 +133,14 @@ class EncoderDecoder(nn.Module):
                 block.append(nn.Dropout(dropout))
             self.contracting.append(block)
             channels = width
-        for width in reversed(widths[:-1]):
-            self.up.append(UP_CONVOLUTION[dims](channels, width, 2, stride=2))
+        for level, width in reversed(list(enumerate(widths[:-1]))):
+            raised = channels if released and level == 0 else width
+            up = UP_CONVOLUTION[dims](channels, raised, 2, stride=2)
+            self.up.append(nn.Sequential(up, nn.ReLU(inplace=True)) if released else up)
             self.expansive.append(
-                convolutions(2 * width, width, dims=dims, padding=padding, norm=norm, order=order)
+                convolutions(
+                    raised + width, width, dims=dims, padding=padding, norm=norm, order=order
+                )
             )
             channels = width
         self.head = CONVOLUTION[dims](channels, out_channels, 1)
@@ -148,14 +157,21 @@ class EncoderDecoder(nn.Module):
         for level, block in enumerate(self.contracting):
             x = block(self.pool(x) if level else x)
             skips.append(x)
-        skips.pop()
+        del x  # or it would live as long as this call
+        return self.expand(skips.pop(), lambda _: skips.pop(), margin)
+
+    def expand(self, x: Tensor, skip: Callable[[int], Tensor], margin: int = 0) -> Tensor:
+        """Logits from ``x``, the map of the lowest level: the expansive path and the head.
+
+        ``skip`` is asked once for each level, from the lowest up, for what its skip connection
+        brings: a map with the level's channels, as large as that level is without ``margin``.
+        """
         depth = len(self.up)
         rim = margin // 2**depth
-        needed = _needed_rims(depth)
+        needed = needed_rims(depth)
         x, rim = trim(x, max(0, rim - needed[depth])), min(rim, needed[depth])
         for level, up, block in zip(reversed(range(depth)), self.up, self.expansive, strict=True):
             x, rim = up(x), 2 * rim
-            skip = skips.pop()
-            x = block(torch.cat([x, centre_crop(skip, x)], 1))
+            x = block(torch.cat([x, centre_crop(skip(level), x)], 1))
             x, rim = trim(x, max(0, rim - needed[level])), min(rim, needed[level])
         return cast(Tensor, self.head(x))

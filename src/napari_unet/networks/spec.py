@@ -57,7 +57,9 @@ class NetworkSpec:
         with ``dims`` and all arguments as keywords. It maps (B, channel, *spatial) to logits (B,
         class, *spatial). Layers whose size depends on the number of classes have names that begin
         with ``head``. A network with deep supervision also has ``heads(x)``, a list of logits of
-        the full size, of which training takes the mean loss.
+        the full size, of which training takes the mean loss. A padded network whose ``forward``
+        takes ``margin``, pixels to leave out on all sides (a multiple of the stride), need not
+        compute what is cropped from a tile.
     live
         Arguments that replace the defaults in the preset ``live``: those that learn fastest on a
         laptop.

@@ -16,6 +16,10 @@ class UNet(EncoderDecoder):
     ``padding="same"`` pads each 3x3 convolution with zeros so that the output is as large as the
     input; ``norm="batch"`` puts batch normalisation before each ReLU of a 3x3 convolution;
     ``depth`` is the number of poolings.
+
+    ``released=True`` is the network that the authors released with the paper, which differs from
+    its figure: ReLU follows every up-convolution, and the last one keeps its 128 channels, which
+    makes 192 with the skip connection; 31,100,354 parameters.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class UNet(EncoderDecoder):
         padding: Padding = "valid",
         norm: Norm = "none",
         dropout: float = 0.5,
+        released: bool = False,
     ) -> None:
         super().__init__(
             in_channels,
@@ -38,4 +43,5 @@ class UNet(EncoderDecoder):
             padding=padding,
             norm=norm,
             dropout=dropout,
+            released=released,
         )

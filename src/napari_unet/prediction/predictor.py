@@ -7,6 +7,7 @@ module what is done with a piece. Whatever the tiles are, the result is the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 
 from napari_unet.errors import UserError
 from napari_unet.images.tiling import Box, Tile, plan_tiles, read_mirrored
-from napari_unet.networks.blocks import EncoderDecoder
 from napari_unet.networks.geometry import Geometry, Sizes
 from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory, memory_format
 from napari_unet.prediction.rotations import VIEWS
@@ -177,8 +177,11 @@ class Predictor:
         return probability[(slice(None), *crop)].cpu().numpy()
 
     def _margin(self, tile: Tile, size: Sequence[int]) -> int:
-        """What the network may leave out on all sides: a multiple of the stride."""
-        if not (self.geometry.padded and isinstance(self.network, EncoderDecoder)):
+        """What the network may leave out on all sides: a multiple of the stride.
+
+        0 for networks whose ``forward`` has no argument ``margin``.
+        """
+        if not (self.geometry.padded and "margin" in signature(self.network.forward).parameters):
             return 0
         unwanted = [min(a, n - b) for (a, b), n in zip(tile.crop, size, strict=True)]
         stride = max(self.geometry.stride)

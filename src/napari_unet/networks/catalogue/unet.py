@@ -18,6 +18,11 @@ class UNetArguments(Arguments):
     padding: Literal["valid", "same"] = "valid"
     norm: Literal["none", "batch"] = "none"
     dropout: float = Field(0.5, ge=0, lt=1)
+    released: bool = Field(
+        False,
+        description="as released with the paper: ReLU after up-convolutions, the last keeps its "
+        "channels",
+    )
 
 
 def _geometry(arguments: UNetArguments, dims: int) -> Geometry:
