@@ -76,7 +76,7 @@ def check_arguments(name: str, arguments: Mapping[str, Any], dims: int = 2) -> B
         else:
             message = (
                 f"The argument {field!r} of network {name!r} cannot be {first['input']!r}: "
-                f"{first['msg']}."
+                f"{first['msg'].removeprefix('Value error, ')}."
             )
         raise UserError(message) from None
 

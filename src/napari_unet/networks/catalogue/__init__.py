@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from napari_unet.networks.catalogue.lunet import LUNET
 from napari_unet.networks.catalogue.unet import UNET
+from napari_unet.networks.catalogue.unet3d import UNET3D
 
 BUILT_IN = (
     UNET,
+    UNET3D,
     LUNET,
 )
 """In the order in which they are shown."""
