@@ -6,11 +6,13 @@ from napari_unet.networks.catalogue.aid_unet import AID_UNET
 from napari_unet.networks.catalogue.lunet import LUNET
 from napari_unet.networks.catalogue.unet import UNET
 from napari_unet.networks.catalogue.unet3d import UNET3D
+from napari_unet.networks.catalogue.unet_reduced_skip import UNET_REDUCED_SKIP
 
 BUILT_IN = (
     UNET,
     UNET3D,
     AID_UNET,
+    UNET_REDUCED_SKIP,
     LUNET,
 )
 """In the order in which they are shown."""
