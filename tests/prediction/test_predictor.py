@@ -23,6 +23,9 @@ NETWORKS: list[tuple[str, dict[str, Any]]] = [
     ("unet", {"padding": "same"}),
     ("unet", {"padding": "same", "norm": "batch"}),
     ("lunet", {}),
+    ("unet", {"padding": "same", "released": True}),
+    ("aid_unet", {}),
+    ("unet_reduced_skip", {}),
 ]
 
 
