@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from napari_unet.networks.catalogue.aid_unet import AID_UNET
+from napari_unet.networks.catalogue.attention_unet import ATTENTION_UNET
 from napari_unet.networks.catalogue.lunet import LUNET
 from napari_unet.networks.catalogue.unet import UNET
 from napari_unet.networks.catalogue.unet3d import UNET3D
 from napari_unet.networks.catalogue.unet_reduced_skip import UNET_REDUCED_SKIP
+from napari_unet.networks.catalogue.unetpp import UNETPP
 
 BUILT_IN = (
     UNET,
     UNET3D,
+    ATTENTION_UNET,
+    UNETPP,
     AID_UNET,
     UNET_REDUCED_SKIP,
     LUNET,
