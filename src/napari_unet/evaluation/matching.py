@@ -2,66 +2,208 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from napari_unet.errors import UserError
+from napari_unet.evaluation.contingency import contingency
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+AP_THRESHOLDS = tuple(n / 100 for n in range(50, 100, 5))
+"""0.5, 0.55, .. 0.95, as averaged over by the Data Science Bowl 2018 and COCO."""
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Objects found (``tp``), invented (``fp``) and missed (``fn``)."""
+    """Objects found (``tp``), invented (``fp``) and missed (``fn``).
+
+    ``iou_sum`` is the sum of IoU over the objects found. What has no objects at all is nan.
+    """
 
     tp: int
     fp: int
     fn: int
+    iou_sum: float = field(default=0.0, compare=False)
 
     @property
     def ap(self) -> float:
-        """TP / (TP + FP + FN), as in the Data Science Bowl 2018; nan without any objects."""
-        total = self.tp + self.fp + self.fn
-        return self.tp / total if total else float("nan")
+        """TP / (TP + FP + FN), as in the Data Science Bowl 2018."""
+        return self._part(self.tp, self.tp + self.fp + self.fn)
+
+    @property
+    def f1(self) -> float:
+        """2 TP / (2 TP + FP + FN), the harmonic mean of precision and recall."""
+        return self._part(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP)."""
+        return self._part(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN)."""
+        return self._part(self.tp, self.tp + self.fn)
+
+    @property
+    def pq(self) -> float:
+        """Panoptic quality, sum of IoU / (TP + FP / 2 + FN / 2): F1 times the mean IoU of TP.
+
+        A. Kirillov et al., "Panoptic segmentation", CVPR 2019; see `panoptic_quality`.
+        """
+        return self._part(2 * self.iou_sum, 2 * self.tp + self.fp + self.fn)
 
     def __add__(self, other: Matching) -> Matching:
-        return Matching(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
+        return Matching(
+            self.tp + other.tp,
+            self.fp + other.fp,
+            self.fn + other.fn,
+            self.iou_sum + other.iou_sum,
+        )
+
+    @staticmethod
+    def _part(part: float, whole: float) -> float:
+        return part / whole if whole else float("nan")
 
 
-def overlaps(prediction: npt.NDArray[Any], truth: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """IoU of the objects that share pixels, as a sparse table.
+
+    ``iou[k]`` is that of ``truth[rows[k]]`` and ``prediction[columns[k]]``; ``truth`` and
+    ``prediction`` are the sorted ids without 0. ``void`` marks predicted objects most of whose
+    pixels are ignored: they do not count as invented.
+    """
+
+    truth: Array
+    prediction: Array
+    rows: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
+    iou: npt.NDArray[np.float64]
+    void: Mask
+
+    def matching(self, threshold: float = 0.5, *, strict: bool = False) -> Matching:
+        """Match one to one so that as many pairs as possible have IoU >= ``threshold``.
+
+        Above 0.5 every object has at most one partner; at and below, the assignment is optimal
+        (of equally many pairs, those with the greatest sum of IoU). ``strict`` asks for more than
+        the threshold.
+        """
+        high = self.iou > threshold if strict else self.iou >= threshold
+        pairs = _assigned(self.rows[high], self.columns[high], self.iou[high])
+        rows, columns, iou = (a[high][pairs] for a in (self.rows, self.columns, self.iou))
+        invented = ~self.void
+        invented[columns] = False
+        found = len(rows)
+        return Matching(
+            found, int(invented.sum()), len(self.truth) - found, float(np.sum(iou, initial=0.0))
+        )
+
+
+def measure_overlaps(prediction: Array, truth: Array, ignore: Mask | None = None) -> Overlaps:
+    """Overlaps of two arrays of ids, (y, x) or (z, y, x); any integers, 0 is background.
+
+    Where ``ignore`` is True, pixels belong to no object of either. A predicted object that has
+    more than half of its pixels there, and no partner, is not counted as invented (Kirillov 2019).
+
+    Raises UserError when the shapes differ.
+    """
+    table = contingency(prediction, truth, ignore)
+    true, found = table.truth != 0, table.prediction != 0
+    both = true[table.rows] & found[table.columns]
+    rows, columns, shared = table.rows[both], table.columns[both], table.counts[both]
+    sizes = table.prediction_sizes
+    iou = shared / (table.truth_sizes[rows] + sizes[columns] - shared)
+    void = np.zeros(int(found.sum()), bool)
+    if ignore is not None and void.size:
+        ids, hidden = np.unique(prediction[ignore], return_counts=True)
+        at = np.searchsorted(table.prediction, ids).clip(max=len(sizes) - 1)
+        seen = table.prediction[at] == ids
+        more = np.zeros_like(sizes)
+        more[at[seen]] = hidden[seen]
+        void = (more > sizes)[found]
+    # Places among the ids without 0.
+    of, to = np.cumsum(true) - 1, np.cumsum(found) - 1
+    return Overlaps(
+        table.truth[true], table.prediction[found], of[rows], to[columns], np.asarray(iou), void
+    )
+
+
+def overlaps(prediction: Array, truth: Array) -> npt.NDArray[np.float64]:
     """IoU of every object of ``truth`` (rows) with every one of ``prediction`` (columns).
 
     Ids may be any integers, 0 is background. Raises UserError when the shapes differ.
     """
-    if prediction.shape != truth.shape:
-        raise UserError(
-            f"The prediction has the size {prediction.shape}, the truth {truth.shape}: "
-            "they must be equal."
-        )
-    ids_t, of = np.unique(truth, return_inverse=True)
-    ids_p, to = np.unique(prediction, return_inverse=True)
-    ones = np.ones(of.size, np.int64)
-    shared = coo_array((ones, (of.ravel(), to.ravel())), shape=(len(ids_t), len(ids_p))).toarray()
-    union = shared.sum(1)[:, None] + shared.sum(0)[None] - shared
-    return np.asarray((shared / np.maximum(union, 1))[ids_t != 0][:, ids_p != 0])
+    sparse = measure_overlaps(prediction, truth)
+    iou = np.zeros((len(sparse.truth), len(sparse.prediction)))
+    iou[sparse.rows, sparse.columns] = sparse.iou
+    return iou
 
 
 def average_precision(
-    prediction: npt.NDArray[Any], truth: npt.NDArray[Any], threshold: float = 0.5
+    prediction: Array, truth: Array, threshold: float = 0.5, ignore: Mask | None = None
 ) -> Matching:
-    """Match objects one to one so that as many pairs as possible reach IoU >= ``threshold``.
+    """The matching at one threshold, see `Overlaps.matching`; ``ignore`` as in `measure_overlaps`.
 
-    Above 0.5 every object has at most one partner; at and below, the assignment is optimal
-    (Hungarian method; of equally many pairs, those with the greatest sum of IoU).
+    "Average precision" is what the field calls TP / (TP + FP + FN), the matching's ``ap``.
     """
-    iou = overlaps(prediction, truth)
-    hits = 0
-    if iou.size:
+    return measure_overlaps(prediction, truth, ignore).matching(threshold)
+
+
+def mean_average_precision(
+    prediction: Array,
+    truth: Array,
+    thresholds: Sequence[float] = AP_THRESHOLDS,
+    ignore: Mask | None = None,
+) -> float:
+    """Mean of AP over ``thresholds``; nan without any objects. Arguments as `average_precision`."""
+    found = measure_overlaps(prediction, truth, ignore)
+    return float(np.mean([found.matching(t).ap for t in thresholds]))
+
+
+def panoptic_quality(prediction: Array, truth: Array, ignore: Mask | None = None) -> Matching:
+    """The matching of panoptic quality: pairs with IoU > 0.5, which are unique; take its ``pq``."""
+    return measure_overlaps(prediction, truth, ignore).matching(0.5, strict=True)
+
+
+def _assigned(
+    rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], iou: npt.NDArray[np.float64]
+) -> Mask:
+    """Which of the pairs are taken.
+
+    Objects that compete for partners form small groups, and each group is assigned by itself
+    (Hungarian method): a table of all objects by all others would not fit in memory.
+    """
+    taken = np.ones(len(rows), bool)
+    _, of = np.unique(rows, return_inverse=True)
+    _, to = np.unique(columns, return_inverse=True)
+    n, m = of.max(initial=-1) + 1, to.max(initial=-1) + 1
+    if n == m == len(rows):
+        return taken
+    graph = coo_array((np.ones(len(of)), (of, to + n)), shape=(n + m, n + m))
+    groups = connected_components(graph, directed=False)[1][of]
+    order = np.argsort(groups, kind="stable")
+    bounds = np.flatnonzero(np.diff(groups[order], prepend=-1, append=-1))
+    for start, stop in pairwise(bounds):
+        pairs = order[start:stop]
+        if len(pairs) == 1:
+            continue
+        i = np.unique(of[pairs], return_inverse=True)[1]
+        j = np.unique(to[pairs], return_inverse=True)[1]
+        shape = (i.max() + 1, j.max() + 1)
+        gain = np.zeros(shape)
         # One more pair always outweighs any sum of IoUs.
-        gain = np.where(iou >= threshold, 1 + iou / (2 * min(iou.shape)), 0)
-        rows, columns = linear_sum_assignment(gain, maximize=True)
-        hits = int((iou[rows, columns] >= threshold).sum())
-    return Matching(hits, iou.shape[1] - hits, iou.shape[0] - hits)
+        gain[i, j] = 1 + iou[pairs] / (2 * min(shape))
+        chosen = np.zeros(shape, bool)
+        chosen[linear_sum_assignment(gain, maximize=True)] = True
+        taken[pairs] = chosen[i, j]
+    return taken
