@@ -19,6 +19,7 @@ class Contingency:
 
     ``truth`` and ``prediction`` hold the ids that occur, sorted, 0 among them where it does.
     Pair k shares ``counts[k]`` pixels, of ``truth[rows[k]]`` and ``prediction[columns[k]]``.
+    ``hidden`` are the ignored pixels of each id of the prediction, which count nowhere else.
     """
 
     truth: npt.NDArray[Any]
@@ -26,6 +27,16 @@ class Contingency:
     rows: Ids
     columns: Ids
     counts: Ids
+    hidden: Ids
+
+    @property
+    def void(self) -> npt.NDArray[np.bool_]:
+        """Ids of the prediction with more than half of their pixels ignored.
+
+        Nobody knows whether such an object is right: it is not counted as invented (A. Kirillov et
+        al., "Panoptic segmentation", CVPR 2019).
+        """
+        return self.hidden > self.prediction_sizes
 
     @property
     def truth_sizes(self) -> Ids:
@@ -46,6 +57,7 @@ class Contingency:
             self.rows[kept],
             self.columns[kept],
             self.counts[kept],
+            self.hidden,
         )
 
 
@@ -59,14 +71,19 @@ def contingency(
     Pixels where ``ignore`` is True are left out. Raises UserError when the shapes differ.
     """
     must_fit(prediction, truth, ignore)
+    under = prediction[:0] if ignore is None else prediction[ignore]
     if ignore is not None:
         prediction, truth = prediction[~ignore], truth[~ignore]
     of_ids, of = np.unique(truth, return_inverse=True)
     to_ids, to = np.unique(prediction, return_inverse=True)
+    ids, numbers = np.unique(under, return_counts=True)
+    hidden = np.zeros(len(to_ids), np.int64)
+    known = np.isin(ids, to_ids)
+    hidden[np.searchsorted(to_ids, ids[known])] = numbers[known]
     width = max(len(to_ids), 1)
     pairs, counts = np.unique(of.ravel() * width + to.ravel(), return_counts=True)
     rows, columns = np.divmod(pairs, width)
-    return Contingency(of_ids, to_ids, rows, columns, counts.astype(np.int64))
+    return Contingency(of_ids, to_ids, rows, columns, counts.astype(np.int64), hidden)
 
 
 def _sums(places: Ids, counts: Ids, length: int) -> Ids:

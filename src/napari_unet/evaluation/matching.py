@@ -80,8 +80,8 @@ class Overlaps:
     """IoU of the objects that share pixels, as a sparse table.
 
     ``iou[k]`` is that of ``truth[rows[k]]`` and ``prediction[columns[k]]``; ``truth`` and
-    ``prediction`` are the sorted ids without 0. ``void`` marks predicted objects most of whose
-    pixels are ignored: they do not count as invented.
+    ``prediction`` are the sorted ids without 0. ``void`` marks predicted objects that do not count
+    as invented, see `Contingency.void`.
     """
 
     truth: Array
@@ -112,8 +112,8 @@ class Overlaps:
 def measure_overlaps(prediction: Array, truth: Array, ignore: Mask | None = None) -> Overlaps:
     """Overlaps of two arrays of ids, (y, x) or (z, y, x); any integers, 0 is background.
 
-    Where ``ignore`` is True, pixels belong to no object of either. A predicted object that has
-    more than half of its pixels there, and no partner, is not counted as invented (Kirillov 2019).
+    Where ``ignore`` is True, pixels belong to no object of either, and predicted objects that lie
+    mostly there are not counted as invented.
 
     Raises UserError when the shapes differ.
     """
@@ -121,20 +121,16 @@ def measure_overlaps(prediction: Array, truth: Array, ignore: Mask | None = None
     true, found = table.truth != 0, table.prediction != 0
     both = true[table.rows] & found[table.columns]
     rows, columns, shared = table.rows[both], table.columns[both], table.counts[both]
-    sizes = table.prediction_sizes
-    iou = shared / (table.truth_sizes[rows] + sizes[columns] - shared)
-    void = np.zeros(int(found.sum()), bool)
-    if ignore is not None and void.size:
-        ids, hidden = np.unique(prediction[ignore], return_counts=True)
-        at = np.searchsorted(table.prediction, ids).clip(max=len(sizes) - 1)
-        seen = table.prediction[at] == ids
-        more = np.zeros_like(sizes)
-        more[at[seen]] = hidden[seen]
-        void = (more > sizes)[found]
+    iou = shared / (table.truth_sizes[rows] + table.prediction_sizes[columns] - shared)
     # Places among the ids without 0.
     of, to = np.cumsum(true) - 1, np.cumsum(found) - 1
     return Overlaps(
-        table.truth[true], table.prediction[found], of[rows], to[columns], np.asarray(iou), void
+        table.truth[true],
+        table.prediction[found],
+        of[rows],
+        to[columns],
+        np.asarray(iou, np.float64),
+        table.void[found],
     )
 
 
