@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_unet.evaluation.contingency import contingency
+from napari_unet.evaluation.contingency import Contingency, contingency
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -91,16 +91,23 @@ class Overlaps:
     iou: npt.NDArray[np.float64]
     void: Mask
 
-    def matching(self, threshold: float = 0.5, *, strict: bool = False) -> Matching:
+    def pairs(
+        self, threshold: float = 0.5, *, strict: bool = False
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Match one to one so that as many pairs as possible have IoU >= ``threshold``.
 
         Above 0.5 every object has at most one partner; at and below, the assignment is optimal
         (of equally many pairs, those with the greatest sum of IoU). ``strict`` asks for more than
-        the threshold.
+        the threshold. Returns places in ``truth``, places in ``prediction``, and the IoU.
         """
         high = self.iou > threshold if strict else self.iou >= threshold
-        pairs = _assigned(self.rows[high], self.columns[high], self.iou[high])
-        rows, columns, iou = (a[high][pairs] for a in (self.rows, self.columns, self.iou))
+        rows, columns, iou = self.rows[high], self.columns[high], self.iou[high]
+        taken = _assigned(rows, columns, iou)
+        return rows[taken], columns[taken], iou[taken]
+
+    def matching(self, threshold: float = 0.5, *, strict: bool = False) -> Matching:
+        """Count the pairs of `pairs`, and the objects without one."""
+        rows, columns, iou = self.pairs(threshold, strict=strict)
         invented = ~self.void
         invented[columns] = False
         found = len(rows)
@@ -117,7 +124,11 @@ def measure_overlaps(prediction: Array, truth: Array, ignore: Mask | None = None
 
     Raises UserError when the shapes differ.
     """
-    table = contingency(prediction, truth, ignore)
+    return overlaps_of(contingency(prediction, truth, ignore))
+
+
+def overlaps_of(table: Contingency) -> Overlaps:
+    """IoU from counted pixels."""
     true, found = table.truth != 0, table.prediction != 0
     both = true[table.rows] & found[table.columns]
     rows, columns, shared = table.rows[both], table.columns[both], table.counts[both]
