@@ -62,6 +62,16 @@ def test_nothing_at_all_is_undefined() -> None:
     assert np.isnan(overlap.pixel_error(np.zeros((2, 2), np.int64)))
 
 
+def test_volume_difference() -> None:
+    truth, prediction = np.array([[0, 1, 2, 2]]), np.array([[0, 0, 0, 1]])
+    assert overlap.volume_difference(overlap.confusion(prediction, truth, 3)) == -2 / 3
+    assert overlap.volume_difference(overlap.confusion(truth, prediction, 3)) == 2
+    empty = truth * 0
+    assert overlap.volume_difference(overlap.confusion(empty, empty, 2)) == 0
+    assert overlap.volume_difference(overlap.confusion(empty, truth, 3)) == -1
+    assert np.isnan(overlap.volume_difference(overlap.confusion(truth, empty, 3)))
+
+
 def test_wrong_input() -> None:
     with pytest.raises(UserError, match="size"):
         overlap.confusion(np.zeros((2, 2), int), np.zeros((2, 3), int), 2)

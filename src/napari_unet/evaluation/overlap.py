@@ -1,4 +1,4 @@
-"""Overlap of class maps: confusion matrix, IoU, Dice, pixel error. 2D and 3D."""
+"""Overlap of class maps: confusion matrix, IoU, Dice, pixel error, volume. 2D and 3D."""
 
 from __future__ import annotations
 
@@ -60,6 +60,17 @@ def pixel_error(table: npt.NDArray[np.int64]) -> float:
     """Part of the pixels that have another class than in the truth; nan without pixels."""
     total = int(table.sum())
     return float(total - np.trace(table)) / total if total else float("nan")
+
+
+def volume_difference(table: npt.NDArray[np.int64]) -> float:
+    """(predicted - true) / true foreground pixels of a table; negative where too little is found.
+
+    0 where neither has foreground, nan where only the prediction has.
+    """
+    predicted, true = int(table[:, 1:].sum()), int(table[1:].sum())
+    if not true:
+        return float("nan") if predicted else 0.0
+    return (predicted - true) / true
 
 
 def _divided(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
