@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_unet.evaluation.object_errors import ObjectError, find_errors
+from napari_unet.evaluation.object_errors import (
+    ErrorCounts,
+    ObjectError,
+    count_errors,
+    find_errors,
+)
 
 objects = arrays(np.int32, (5, 6), elements=st.integers(0, 4))
 
@@ -40,6 +45,8 @@ def test_one_of_each() -> None:
         ObjectError("split", (2,), (6, 7), (0.5, 4.5)),
         ObjectError("merged", (3, 4), (8,), (3, 2)),
     ]
+    counts = count_errors(prediction, truth)
+    assert counts + counts == ErrorCounts(missed=2, false=2, split=2, merged=2)
     inside = prediction == 9
     assert [e.kind for e in find_errors(prediction, truth, inside)] == ["missed", "split", "merged"]
 

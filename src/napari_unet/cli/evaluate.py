@@ -14,7 +14,8 @@ from napari_unet.annotations.checks import check_labels
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.cli.console import gathered, note, result
 from napari_unet.errors import UserError
-from napari_unet.evaluation.report import evaluate, format_table
+from napari_unet.evaluation.report import evaluate
+from napari_unet.evaluation.tables import format_table
 from napari_unet.images.reading import find_files, pair, read_image, stem
 
 OUTPUTS = ("probability", "classes", "objects", "uncertainty")

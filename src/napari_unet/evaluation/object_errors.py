@@ -34,6 +34,32 @@ class ObjectError:
     centre: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class ErrorCounts:
+    """Number of mistakes of each kind; those of several images can be added."""
+
+    missed: int = 0
+    false: int = 0
+    split: int = 0
+    merged: int = 0
+
+    def __add__(self, other: ErrorCounts) -> ErrorCounts:
+        return ErrorCounts(
+            self.missed + other.missed,
+            self.false + other.false,
+            self.split + other.split,
+            self.merged + other.merged,
+        )
+
+
+def count_errors(
+    prediction: Array, truth: Array, ignore: npt.NDArray[np.bool_] | None = None
+) -> ErrorCounts:
+    """How many mistakes of each kind `find_errors` finds."""
+    kinds = [error.kind for error in find_errors(prediction, truth, ignore)]
+    return ErrorCounts(**{kind: kinds.count(kind) for kind in set(kinds)})
+
+
 def find_errors(
     prediction: Array,
     truth: Array,

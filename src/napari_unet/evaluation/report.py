@@ -1,39 +1,52 @@
-"""Scores of a set of images: by image, their mean, and pooled over all pixels and objects.
-
-A new metric is one entry in ``PIXEL_METRICS`` or ``OBJECT_METRICS``: what it is computed from can
-be added up over images, so that "pooled" always means the same.
-"""
+"""Scores of a set of images: by image, their mean with its interval, and pooled over all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_unet.annotations.kinds import MAX_CLASSES, UNLABELLED
 from napari_unet.errors import UserError
-from napari_unet.evaluation import overlap
-from napari_unet.evaluation.matching import Matching, average_precision
+from napari_unet.evaluation.measures import Confusion, Frame, Measure
+from napari_unet.evaluation.metrics import BY_CLASS, METRICS, Kind, chosen_metrics
+from napari_unet.evaluation.statistics import bootstrap_interval
 
-Table = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
 Scores = dict[str, float | None]
-
-PIXEL_METRICS: dict[str, Callable[[Table], float]] = {
-    "iou": lambda t: float(overlap.iou(overlap.foreground(t))[1]),
-    "dice": lambda t: float(overlap.dice(overlap.foreground(t))[1]),
-    "pixel_error": overlap.pixel_error,
-}
-"""From a confusion matrix. ``iou`` and ``dice`` are of the foreground, any class but 0."""
-
-OBJECT_METRICS: dict[str, float] = {"ap50": 0.5}
-"""IoU from which an object counts as found."""
-
-BY_CLASS = "iou_<class>"
+Measured = dict[Measure, Any]
 
 
-def as_classes(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str | None]:
+class Case(NamedTuple):
+    """One image to score.
+
+    Attributes
+    ----------
+    name, prediction, truth
+        Class maps or object ids, (\\*leading, \\*spatial) of one shape.
+    probability
+        (class, \\*leading, \\*spatial), where there is one.
+    ignore
+        True where pixels do not count, of the same shape.
+    spacing
+        Size of a pixel by spatial axis.
+    dims
+        Number of spatial axes, the last ones. Default: 3 of three or more axes, else 2. Each
+        position along the others is scored by itself: ids say nothing across frames.
+    """
+
+    name: str
+    prediction: Array
+    truth: Array
+    probability: Array | None = None
+    ignore: npt.NDArray[np.bool_] | None = None
+    spacing: tuple[float, ...] | None = None
+    dims: int | None = None
+
+
+def as_classes(array: Array) -> tuple[Array, str | None]:
     """A 0/255 mask reads as 0/1, with a note; anything else stays as it is."""
     if set(np.unique(array).tolist()) == {0, 255}:
         return (array != 0).astype(np.uint8), "A 0/255 mask was read as two classes, 0 and 1."
@@ -41,104 +54,143 @@ def as_classes(array: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str | None]:
 
 
 def evaluate(
-    pairs: Iterable[tuple[str, npt.NDArray[Any], npt.NDArray[Any]]],
+    cases: Iterable[Case | tuple[str, Array, Array]],
     labels: Literal["classes", "objects", "scribbles"],
     metrics: Sequence[str] | Literal["all"] = "all",
 ) -> dict[str, Any]:
-    """Score ``(name, prediction, truth)``, class maps or object ids of any equal shape.
+    """Score predictions against the truth.
 
-    Pixels of class maps whose truth is 255 (not labelled) are left out. Returns
-    ``{"images": [{"name", metric..}], "mean": {..}, "pooled": {..}}``; what is undefined (a class
-    absent from both, no objects at all) is None and left out of the mean.
+    Parameters
+    ----------
+    cases
+        What to score; ``(name, prediction, truth)`` will do.
+    labels
+        ``classes``: pixels whose truth is 255 (not labelled) are left out. ``objects``: ids.
+    metrics
+        Names of `METRICS`, or all of those that fit the labels except the test-optimal ones. Those
+        made from probabilities are among all where any case has them.
+
+    Returns
+    -------
+    dict
+        ``{"images": [{"name", metric..}], "mean": {metric: value}, "pooled": {..}, "interval":
+        {metric: [low, high]}}``. The interval is the 95 % bootstrap interval of the mean over
+        images. What is undefined (a class absent from both, no objects at all, an interval of one
+        image) is None and left out of the mean.
 
     Raises
     ------
     UserError
-        Unknown metrics, sizes that differ, values that are no classes, nothing to score.
+        Unknown metrics, sizes that differ, values that are no classes, probabilities that are
+        missing, nothing to score.
     """
-    wanted = _chosen(metrics, labels)
-    tables: list[Table] = []
-    matchings: list[dict[str, Matching]] = []
-    names = []
-    for name, prediction, truth in pairs:
-        if prediction.shape != truth.shape:
-            raise UserError(
-                f"{name}: the prediction has the size {_times(prediction.shape)}, the truth "
-                f"{_times(truth.shape)}; they must be equal."
-            )
-        names.append(name)
-        matched: dict[str, Matching] = {}
-        if labels == "objects":
-            tables.append(overlap.confusion(prediction != 0, truth != 0, 2))
-            for metric, threshold in OBJECT_METRICS.items():
-                if metric in wanted:
-                    matched[metric] = average_precision(prediction, truth, threshold)
-        else:
-            prediction, truth = as_classes(prediction)[0], as_classes(truth)[0]
-            known = truth[truth != UNLABELLED]
-            classes = max(2, 1 + int(max(known.max(initial=0), prediction.max(initial=0))))
-            if classes > MAX_CLASSES:
-                raise UserError(
-                    f"{name}: the value {classes - 1} is no class. If the values are numbers of "
-                    "objects, choose the kind 'objects'."
-                )
-            tables.append(overlap.confusion(prediction, truth, classes, ignore=UNLABELLED))
-        matchings.append(matched)
+    kind: Kind = "objects" if labels == "objects" else "classes"
+    wanted = chosen_metrics(metrics, kind)
+    names: list[str] = []
+    measured: list[Measured] = []
+    probable = False
+    for case in map(_case, cases):
+        if case.probability is None and metrics != "all":
+            _need_no_probability(case.name, wanted)
+        probable |= case.probability is not None
+        names.append(case.name)
+        measured.append(_measured(case, kind, wanted))
     if not names:
         raise UserError("There is nothing to score: no prediction belongs to any truth.")
-    classes = max(len(t) for t in tables)
-    tables = [np.pad(t, (0, classes - len(t))) for t in tables]
-    images = [_scores(t, m, wanted) for t, m in zip(tables, matchings, strict=True)]
-    summed = {k: sum((m[k] for m in matchings), Matching(0, 0, 0)) for k in matchings[0]}
+    wanted = [n for n in wanted if probable or n not in METRICS or not METRICS[n].from_probability]
+    pooled = measured[0]
+    for more in measured[1:]:
+        pooled = {measure: sums + more[measure] for measure, sums in pooled.items()}
+    classes = max((len(s.table) for s in pooled.values() if isinstance(s, Confusion)), default=0)
+    images = [_scores(one, kind, wanted, classes) for one in measured]
+    columns = {key: [image[key] for image in images] for key in images[0]}
     return {
         "images": [{"name": n, **s} for n, s in zip(names, images, strict=True)],
-        "mean": {key: _mean([s[key] for s in images]) for key in images[0]},
-        "pooled": _scores(sum(tables, np.zeros_like(tables[0])), summed, wanted),
+        "mean": {key: _mean(values) for key, values in columns.items()},
+        "pooled": _scores(pooled, kind, wanted, classes),
+        "interval": {key: _interval(values) for key, values in columns.items()},
     }
 
 
-def format_table(report: dict[str, Any]) -> str:
-    """The report as aligned text, one row an image; "-" where something is undefined."""
-    keys = list(report["mean"])
-    rows = [[image["name"], *(_number(image[k]) for k in keys)] for image in report["images"]]
-    for name in ("mean", "pooled"):
-        rows.append([name, *(_number(report[name][k]) for k in keys)])
-    widths = [max(len(row[i]) for row in [["image", *keys], *rows]) for i in range(len(keys) + 1)]
-
-    def line(cells: list[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        rest = (c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))
-        return "  ".join([first, *rest])
-
-    rule = "-" * (sum(widths) + 2 * len(keys))
-    table = [line(["image", *keys]), rule, *map(line, rows[:-2]), rule, *map(line, rows[-2:])]
-    return "\n".join(table)
-
-
-def _chosen(metrics: Sequence[str] | Literal["all"], labels: str) -> set[str]:
-    known = [*PIXEL_METRICS, *([*OBJECT_METRICS] if labels == "objects" else [BY_CLASS])]
-    if metrics == "all":
-        return set(known)
-    wanted = set()
-    for name in metrics:
-        by_class = name.startswith("iou_") and labels != "objects"
-        if name not in known and not by_class:
-            raise UserError(f"There is no metric {name!r}; choose from all, {', '.join(known)}.")
-        wanted.add(name)
-    return wanted
+def _case(given: Case | tuple[str, Array, Array]) -> Case:
+    case = Case(*given)
+    if case.prediction.shape != case.truth.shape:
+        raise UserError(
+            f"{case.name}: the prediction has the size {_times(case.prediction.shape)}, the truth "
+            f"{_times(case.truth.shape)}; they must be equal."
+        )
+    if case.ignore is not None and case.ignore.shape != case.truth.shape:
+        raise UserError(
+            f"{case.name}: what is to be ignored has the size {_times(case.ignore.shape)}, the "
+            f"truth {_times(case.truth.shape)}; they must be equal."
+        )
+    if case.probability is not None and case.probability.shape[1:] != case.truth.shape:
+        raise UserError(
+            f"{case.name}: the probability of a class has the size "
+            f"{_times(case.probability.shape[1:])}, the truth {_times(case.truth.shape)}; they "
+            "must be equal."
+        )
+    return case
 
 
-def _scores(table: Table, matched: dict[str, Matching], wanted: set[str]) -> Scores:
+def _need_no_probability(name: str, wanted: Iterable[str]) -> None:
+    for metric in wanted:
+        if metric in METRICS and METRICS[metric].from_probability:
+            raise UserError(
+                f"{name}: {metric} needs probabilities; predict with --output probability too."
+            )
+
+
+def _measured(case: Case, kind: Kind, wanted: Iterable[str]) -> Measured:
+    """Everything that the wanted metrics are made from, added up over frames."""
+    of = [METRICS[n if n in METRICS else n.partition("_")[0]].of[kind] for n in wanted]
+    measured: Measured = {}
+    for frame in _frames(case, kind):
+        for measure in dict.fromkeys(of):
+            sums = measure(frame)
+            measured[measure] = measured[measure] + sums if measure in measured else sums
+    return measured
+
+
+def _frames(case: Case, kind: Kind) -> Iterator[Frame]:
+    prediction, truth = case.prediction, case.truth
+    ignore = np.zeros(truth.shape, bool) if case.ignore is None else case.ignore
+    if kind == "classes":
+        prediction, truth = as_classes(prediction)[0], as_classes(truth)[0]
+        ignore = ignore | (truth == UNLABELLED)
+        highest = max(truth[truth != UNLABELLED].max(initial=0), prediction.max(initial=0))
+        if highest >= MAX_CLASSES:
+            raise UserError(
+                f"{case.name}: the value {highest} is no class. If the values are numbers of "
+                "objects, choose the kind 'objects'."
+            )
+    truth = np.where(ignore, 0, truth)
+    dims = case.dims or (3 if truth.ndim >= 3 else 2)
+    for index in np.ndindex(truth.shape[: truth.ndim - dims]):
+        yield Frame(
+            prediction[index],
+            truth[index],
+            ignore[index],
+            None if case.probability is None else case.probability[(slice(None), *index)],
+            case.spacing,
+        )
+
+
+def _scores(measured: Measured, kind: Kind, wanted: Iterable[str], classes: int) -> Scores:
     scores: Scores = {}
-    for name, metric in PIXEL_METRICS.items():
-        if name in wanted:
-            scores[name] = _defined(metric(table))
-    if not matched:
-        for number, value in enumerate(overlap.iou(table)):
-            if BY_CLASS in wanted or f"iou_{number}" in wanted:
-                scores[f"iou_{number}"] = _defined(float(value))
-    for name, matching in matched.items():
-        scores[name] = _defined(matching.ap)
+    for name in wanted:
+        if name in METRICS:
+            metric = METRICS[name]
+            scores[name] = _defined(metric.value(measured[metric.of[kind]]))
+            continue
+        first, _, which = name.partition("_")
+        confusion: Confusion = measured[METRICS[first].of[kind]]
+        values = BY_CLASS[first](confusion.padded(classes))
+        for number, value in enumerate(values):
+            if which in ("<class>", str(number)):
+                scores[f"{first}_{number}"] = _defined(float(value))
+        if which.isdecimal():
+            scores.setdefault(name, None)
     return scores
 
 
@@ -151,8 +203,9 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _interval(values: list[float | None]) -> list[float] | None:
+    low, high = bootstrap_interval([np.nan if v is None else v for v in values])
+    return None if np.isnan(low) else [low, high]
 
 
 def _times(shape: tuple[int, ...]) -> str:
