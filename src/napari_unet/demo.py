@@ -105,7 +105,8 @@ def score(sample: Coins, probability: npt.NDArray[np.float32]) -> dict[str, Any]
     truth = sample.objects()[rows]
     classes = probability.argmax(0).astype(np.uint8)[rows]
     found = objects_from_probability(probability[:, rows], MIN_OBJECT_SIZE, separated=False)
-    by_pixel = evaluate([("coins", classes, (truth > 0).astype(np.uint8))], "classes")["pooled"]
+    pair = ("coins", classes, (truth > 0).astype(np.uint8))
+    by_pixel = evaluate([pair], "classes", ["iou", "dice", "pixel_error"])["pooled"]
     matching = average_precision(found, truth, 0.5)
     painted = int((sample.scribbles() > 0).sum())
     return {

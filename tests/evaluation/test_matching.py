@@ -117,6 +117,16 @@ def test_volumes() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(objects, objects)
+def test_exchanging_the_sides_exchanges_missed_and_invented(a: np.ndarray, b: np.ndarray) -> None:
+    one, other = (measure_overlaps(*sides) for sides in ((a, b), (b, a)))
+    for threshold in (0.3, 0.5, 0.8):
+        x, y = one.matching(threshold), other.matching(threshold)
+        assert (x.tp, x.fp, x.fn) == (y.tp, y.fn, y.fp)
+        assert x.iou_sum == pytest.approx(y.iou_sum)
+
+
+@settings(max_examples=30, deadline=None)
+@given(objects, objects)
 def test_renaming_objects_changes_nothing(prediction: np.ndarray, truth: np.ndarray) -> None:
     renamed = np.where(prediction > 0, 1000 - prediction, 0)
     assert average_precision(renamed, truth) == average_precision(prediction, truth)
