@@ -24,7 +24,16 @@ import numpy.typing as npt
 from napari_unet.errors import UserError
 from napari_unet.images.axes import Box
 
-__all__ = ["Box", "Tile", "TileGeometry", "mirror_indices", "plan_tiles", "read_mirrored"]
+__all__ = [
+    "Box",
+    "Tile",
+    "TileGeometry",
+    "check_tile",
+    "equal_parts",
+    "mirror_indices",
+    "plan_tiles",
+    "read_mirrored",
+]
 
 Sizes = tuple[int, ...]
 Span = tuple[int, int]
@@ -79,9 +88,8 @@ def plan_tiles(
     UserError
         ``tile`` is not positive.
     """
+    check_tile(tile)
     wished = (tile,) * len(shape) if isinstance(tile, int) else tuple(tile)
-    if min(wished) < 1:
-        raise UserError(f"A tile size of {tile} is not possible: give a positive number of pixels.")
     # The step from tile to tile is a multiple of the stride, so a tile is at least one stride.
     output = geometry.output_size(
         tuple(max(w, s) for w, s in zip(wished, geometry.stride, strict=True))
@@ -94,6 +102,12 @@ def plan_tiles(
         if all(a < b for a, b in cut):
             tiles.append(_tile(number, cut, geometry))
     return tiles
+
+
+def check_tile(tile: int | Sizes | None) -> None:
+    """Raise :class:`UserError` unless a wished tile size is positive (or none is wished)."""
+    if tile is not None and min((tile,) if isinstance(tile, int) else tile) < 1:
+        raise UserError(f"A tile size of {tile} is not possible: give a positive number of pixels.")
 
 
 def _spans(size: int, output: int, stride: int) -> list[Span]:
@@ -119,6 +133,14 @@ def _tile(number: int, output: Box, geometry: TileGeometry) -> Tile:
         for (a, e), (i, _), b in zip(output, input_, geometry.border, strict=True)
     )
     return Tile(number, output, input_, crop)
+
+
+def equal_parts(shape: Sizes, usual: int) -> Sizes:
+    """Sides of the equal parts of about ``usual`` pixels into which ``shape`` falls.
+
+    Up to half as much again where that saves a cut.
+    """
+    return tuple(-(-n // max(1, round(n / usual))) for n in shape)
 
 
 def mirror_indices(start: int, stop: int, size: int) -> npt.NDArray[np.intp]:

@@ -16,6 +16,7 @@ from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.state import TileRow
 from napari_unet.plugin.training_control import needs_model, start_job
 from napari_unet.plugin.visible import current_index
+from napari_unet.prediction.blending import Windows
 from napari_unet.training.presets import preset
 
 if TYPE_CHECKING:
@@ -200,7 +201,11 @@ def plan(session: Session, entry: ImageEntry, index: tuple[int, ...]) -> list[Ti
     """The tiles that predicting this plane will take, before anything is predicted."""
     recipe = preset(session.preset, **_known_settings(session))
     geometry = registry.geometry(recipe.network, recipe.arguments, entry.image.dims)
-    tiles = plan_tiles(entry.image.spatial_shape, geometry, tile_size(entry))
+    shape = entry.image.spatial_shape
+    if geometry.tile_exact:
+        tiles = plan_tiles(shape, geometry, tile_size(entry))
+    else:
+        tiles = Windows(shape, geometry).cells(tuple((0, n) for n in shape))
     return [TileRow(index, t.number, t.output, t.input) for t in tiles]
 
 

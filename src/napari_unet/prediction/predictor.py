@@ -1,7 +1,9 @@
 """Probabilities of images of any size, tile by tile, on any device.
 
 Ronneberger et al. 2015, Fig. 2 (overlap-tile strategy): images/tiling.py says what is cut, this
-module what is done with a piece. Whatever the tiles are, the result is the same.
+module what is done with a piece. Whatever the tiles are, the result is the same. Networks for which
+no tiling is exact are predicted in windows that are blended (blending.py); then what is called a
+tile is a part of the image that the same windows cover.
 """
 
 from __future__ import annotations
@@ -15,8 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.errors import UserError
-from napari_unet.images.tiling import Box, Tile, plan_tiles, read_mirrored
+from napari_unet.images.tiling import (
+    Box,
+    Tile,
+    check_tile,
+    equal_parts,
+    plan_tiles,
+    read_mirrored,
+)
 from napari_unet.networks.geometry import Geometry, Sizes
+from napari_unet.prediction.blending import Windows
 from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory, memory_format
 from napari_unet.prediction.rotations import VIEWS
 
@@ -35,7 +45,7 @@ def default_tile(shape: Sizes, device: torch.device) -> Sizes:
     that saves a cut: throughput hardly grows beyond, memory does.
     """
     usual = USUAL_TILE.get((device.type, len(shape)), 512 if len(shape) == 2 else 64)
-    return tuple(-(-n // max(1, round(n / usual))) for n in shape)
+    return equal_parts(shape, usual)
 
 
 class Predictor:
@@ -46,7 +56,8 @@ class Predictor:
     "bf16" or "fp16"; the softmax is always float32.
 
     When memory runs out, the tile at hand and those after it are predicted in pieces of half the
-    side, with the same result; ``notes`` then holds a sentence about it.
+    side, with the same result; ``notes`` then holds a sentence about it. Blended windows cannot be
+    halved, as the result would be another.
     """
 
     def __init__(
@@ -88,14 +99,19 @@ class Predictor:
         """Each tile of the plan for an image of ``shape``, with the probability of its output.
 
         ``read`` is asked for one tile's input at a time, so that the image need not fit in memory.
-        ``tile`` is the wished output size (see ``default_tile``); ``box`` limits what is predicted.
-        With ``rotations`` the eight symmetric views are averaged.
+        ``tile`` is the wished output size (see ``default_tile``; of no effect where windows are
+        blended); ``box`` limits what is predicted. With ``rotations`` the eight symmetric views are
+        averaged.
 
         Raises
         ------
         UserError
             ``tile`` is not positive, or memory does not even hold the smallest tile.
         """
+        if not self.geometry.tile_exact:
+            check_tile(tile)
+            yield from self._blended(read, shape, box, rotations)
+            return
         for one in self.plan(shape, tile, box):
             yield one, self._tile(one, read, shape, rotations)
 
@@ -106,6 +122,9 @@ class Predictor:
 
         A box that fits into one tile of the default size is predicted in one piece.
         """
+        if not self.geometry.tile_exact:
+            check_tile(tile)
+            return Windows(shape, self.geometry).cells(box or _whole(shape))
         if tile is None:
             tile = default_tile(shape, self.device)
             if box is not None:
@@ -126,7 +145,7 @@ class Predictor:
         Raises the errors of ``tiles``.
         """
         shape = plane.shape[1:]
-        whole = box or tuple((0, n) for n in shape)
+        whole = box or _whole(shape)
 
         def read(piece: Box) -> npt.NDArray[np.float32]:
             return plane[(slice(None), *(slice(*span) for span in piece))]
@@ -139,6 +158,26 @@ class Predictor:
         Raises the errors of ``tiles``.
         """
         return _assemble(box, self.tiles(read, shape, box=box))
+
+    def _blended(
+        self, read: Read, shape: Sizes, box: Box | None, rotations: bool
+    ) -> Iterator[tuple[Tile, Array]]:
+        def predict(window: Box) -> Array:
+            try:
+                pixels = read_mirrored(read, window, shape)
+                return self._probability(pixels, 0, rotations).cpu().numpy()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            free_memory(self.device)
+            raise UserError(
+                f"There is not enough memory on {self.device.type} to predict a window of "
+                f"{' x '.join(str(b - a) for a, b in window)} pixels, and this network cannot do "
+                f"with smaller ones: close other programs, or use a smaller network or another "
+                f"device."
+            )
+
+        yield from Windows(shape, self.geometry).blend(box or _whole(shape), predict)
 
     def _tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
         sides = [b - a for a, b in tile.output]
@@ -201,6 +240,10 @@ class Predictor:
             total = part if total is None else total + part
         assert total is not None
         return total[0] / len(views)
+
+
+def _whole(shape: Sizes) -> Box:
+    return tuple((0, n) for n in shape)
 
 
 def _assemble(box: Box, parts: Iterator[tuple[Tile, Array]]) -> Array:
