@@ -100,7 +100,7 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 def test_help_and_version() -> None:
     assert __version__ in run("--version")[0]
-    for command in ("demo", "gui", "train", "predict", "evaluate", "networks"):
+    for command in ("demo", "gui", "train", "predict", "evaluate", "export", "networks"):
         text = run(command, "--help")[0]
         assert "Example" in text, command
         assert f"napari-unet {command}" in text
@@ -182,6 +182,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 TRAIN = ("train", "images", "ids", "--out", "new.unet")
 PREDICT = ("predict", "model.unet", "images", "--out", "new")
+EXPORT = ("export", "model.unet", "--out", "new", "--format")
 
 
 @pytest.mark.parametrize(
@@ -245,6 +246,10 @@ PREDICT = ("predict", "model.unet", "images", "--out", "new")
         (("evaluate", "ids", "ids", "--labels", "scribbles"), "choose classes or objects"),
         (("evaluate", "ids", "ids", "--metrics", "beauty"), "beauty"),
         (("evaluate", "wrong/corrupt.tif", "ids/a.tif", "--labels", "classes"), "cannot be read"),
+        ((*EXPORT, "keras"), "no format 'keras'; choose one of bioimageio, onnx"),
+        (("export", "none.unet", "--out", "new", "--format", "onnx"), "no model file none.unet"),
+        ((*EXPORT, "onnx", "--name", "?"), "name '?' will not do"),
+        ((*EXPORT, "onnx", "--cite", "me"), "'me' is no DOI"),
         (("networks", "vnet"), "no network 'vnet'"),
         (("gui", "none.tif"), "none.tif does not exist"),
         (("demo", "--headless", "--budget", "soon"), "'soon' is not understood"),

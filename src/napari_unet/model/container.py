@@ -97,6 +97,12 @@ def write_zip(path: Path, entries: Mapping[str, bytes]) -> None:
     _replace(path, write, os.replace)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write ``content`` to the file ``path``; a file that is there is replaced only on success."""
+
+    _replace(path, lambda temporary: _write_synced(temporary, content), os.replace)
+
+
 def write_folder(path: Path, entries: Mapping[str, bytes], known: Collection[str]) -> None:
     """Write ``entries`` as files of the folder ``path``.
 
@@ -112,12 +118,16 @@ def write_folder(path: Path, entries: Mapping[str, bytes], known: Collection[str
     def write(temporary: Path) -> None:
         temporary.mkdir()
         for name, content in entries.items():
-            with (temporary / name).open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            _write_synced(temporary / name, content)
 
     _replace(path, write, _swap_folder)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _swap_folder(new: Path, path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Export a model: make it, run it, compare it with ours, and only then write it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.errors import UserError
+from napari_unet.images.normalise import Normalisation
+from napari_unet.model.container import write_file, write_zip
+from napari_unet.model.export import check_format, check_packages
+from napari_unet.model.export.about import About
+from napari_unet.model.export.graphs import WholeModel, to_onnx, to_torchscript, with_metadata
+from napari_unet.model.export.package import check_package, entries, package_sizes
+from napari_unet.model.export.reference import Reference
+from napari_unet.model.export.sizes import piece_sizes
+from napari_unet.model.export.texts import onnx_metadata
+from napari_unet.model.model import Model
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, what it can be given, and how it compared with the model."""
+
+    path: Path
+    takes: str
+    comparisons: tuple[str, ...]
+
+
+def export(model: Model, format: str, out: str | Path, about: About) -> Exported:
+    """Write ``model`` to the file ``out`` as ``onnx`` or as a ``bioimageio`` package.
+
+    Raises
+    ------
+    UserError
+        Packages are missing, the network cannot be exported, what was exported differs from ours by
+        more than 1e-4 or is no valid package, or the file cannot be written. A file that is there
+        then stays as it was.
+    """
+    check_format(format)
+    check_packages(format)
+    path = Path(out)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the exported model another name.")
+    return (_onnx if format == "onnx" else _bioimageio)(model, path, about)
+
+
+def _onnx(model: Model, path: Path, about: About) -> Exported:
+    """With constants of the training, the file takes grey values; else normalised ones.
+
+    A percentile over an image is no job for a graph that sees a piece of it.
+    """
+    header = model.header
+    record = header.normalisation
+    inside = Normalisation("training", record.low, record.high)
+    whole = WholeModel(model.network, inside if record.method == "training" else None, header.dims)
+    graph = to_onnx(whole, header.in_channels, piece_sizes(model.geometry))
+    reference = Reference(model)
+
+    def run(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return graph.run(grey if whole.normalised else reference.normalised(grey))
+
+    line = reference.compare(f"ONNX (opset {graph.version})", run, graph.sizes.examples())
+    told = onnx_metadata(header, graph.sizes, about)
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in told.items()}
+    write_file(path, with_metadata(graph.content, texts))
+    return Exported(path, graph.sizes.describe(), (line,))
+
+
+def _bioimageio(model: Model, path: Path, about: About) -> Exported:
+    header = model.header
+    whole = WholeModel(model.network, None, header.dims)
+    wanted = piece_sizes(model.geometry)
+    graphs = {
+        "torchscript": to_torchscript(whole, header.in_channels, wanted),
+        "onnx": to_onnx(whole, header.in_channels, wanted),
+    }
+    sizes = package_sizes(graphs)
+    reference = Reference(model)
+    content = entries(header, graphs, sizes, about, reference)
+    lines = check_package(content, graphs, sizes, reference)
+    write_zip(path, content)
+    return Exported(path, sizes.describe(), tuple(lines))
