@@ -102,9 +102,8 @@ def warp(
         wrong &= ~ignore
     height, width = source.shape
     step = width + 2  # in pictures with a margin of one pixel, so that every pixel has a ring
-    ring = [dy * step + dx for dy, dx in RING]
     # Seen from a neighbour, the pixel that changed lies on the opposite side.
-    opposite = [1 << (k + 4) % 8 for k in range(8)]
+    ring = [(dy * step + dx, 1 << (k + 4) % 8) for k, (dy, dx) in enumerate(RING)]
     codes = bytearray(np.pad(neighbour_codes(source), 1).tobytes())
     flat = np.flatnonzero(np.pad(wrong, 1))
     sure = np.abs(np.asarray(probability, np.float64) - threshold)[wrong]
@@ -118,19 +117,21 @@ def warp(
     ranks: list[int] = turn.tolist()
 
     # A turn is sweep * total + rank.
-    turns = [rank for rank in range(total) if SIMPLE[codes[pixels[rank]]]]
+    simple = SIMPLE
+    turns = [rank for rank in range(total) if simple[codes[pixels[rank]]]]
     heapify(turns)
     while turns:
         now = heappop(turns)
-        sweep, rank = divmod(now, total)
+        rank = now % total
         pixel = pixels[rank]
-        if ranks[pixel] < 0 or not SIMPLE[codes[pixel]]:
+        if ranks[pixel] < 0 or not simple[codes[pixel]]:
             continue
         ranks[pixel] = -1
-        for offset, bit in zip(ring, opposite, strict=True):
+        for offset, bit in ring:
             other = pixel + offset
-            codes[other] ^= bit
-            if (waits := ranks[other]) >= 0 and SIMPLE[codes[other]]:
-                heappush(turns, (sweep if waits > rank else sweep + 1) * total + waits)
+            code = codes[other] = codes[other] ^ bit
+            if simple[code] and (waits := ranks[other]) >= 0:
+                # Later in this sweep, or in the next.
+                heappush(turns, now - rank + waits + (total if waits < rank else 0))
     left = np.array(ranks, np.int64).reshape(height + 2, step)[1:-1, 1:-1] >= 0
     return Warping(source ^ wrong ^ left, left)
