@@ -63,7 +63,7 @@ class RandSums:
         """V^Rand, or with ``distinct`` the same over pairs of two different pixels.
 
         The paper's sums of squares pair every pixel with itself too; scikit-image and the tool of
-        the 2012 challenge leave these pairs out, which on real images changes the fourth digit.
+        the 2012 challenge leave these pairs out, which changes the fifth digit on its sections.
         nan without any cell in the truth. Where neither has a pair of different pixels they agree.
         """
         same = self.pixels if distinct else 0
