@@ -103,7 +103,7 @@ def facts_of(name: str) -> dict[str, Any]:
             "channels": at.channels,
             "classes": at.classes,
             "size": list(at.size),
-            **arguments.model_dump(),
+            **arguments.model_dump(mode="json"),
         },
     }
 

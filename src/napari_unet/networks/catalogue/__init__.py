@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from napari_unet.networks.catalogue.aid_unet import AID_UNET
 from napari_unet.networks.catalogue.attention_unet import ATTENTION_UNET
+from napari_unet.networks.catalogue.dense_unet import DENSE_UNET
+from napari_unet.networks.catalogue.fcn8s import FCN8S
 from napari_unet.networks.catalogue.lunet import LUNET
+from napari_unet.networks.catalogue.multimodal_unet import MULTIMODAL_UNET
+from napari_unet.networks.catalogue.segnet import SEGNET
 from napari_unet.networks.catalogue.unet import UNET
 from napari_unet.networks.catalogue.unet3d import UNET3D
 from napari_unet.networks.catalogue.unet_reduced_skip import UNET_REDUCED_SKIP
@@ -18,5 +22,9 @@ BUILT_IN = (
     AID_UNET,
     UNET_REDUCED_SKIP,
     LUNET,
+    DENSE_UNET,
+    MULTIMODAL_UNET,
+    FCN8S,
+    SEGNET,
 )
 """In the order in which they are shown."""
