@@ -26,8 +26,7 @@ def main() -> None:
     options = parser.parse_args()
 
     import napari
-    from qtpy.QtCore import QTimer
-    from qtpy.QtWidgets import QApplication
+    from qtpy.QtCore import QEventLoop, QTimer
 
     from napari_unet.plugin.main_dock import UNetDock, session_of
     from napari_unet.samples import coins_layers
@@ -44,9 +43,15 @@ def main() -> None:
 
     def turn(seconds: float, *, until: Any = None) -> float:
         start = time.perf_counter()
-        while time.perf_counter() - start < seconds and not (until and until()):
-            QApplication.processEvents()
-            time.sleep(0.0005)
+        loop, end, look = QEventLoop(), QTimer(), QTimer()
+        end.setSingleShot(True)
+        end.timeout.connect(loop.quit)
+        end.start(int(seconds * 1000))
+        if until is not None:
+            look.setInterval(10)
+            look.timeout.connect(lambda: until() and loop.quit())
+            look.start()
+        loop.exec()
         return time.perf_counter() - start
 
     def pan(seconds: float) -> dict[str, float]:

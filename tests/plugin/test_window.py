@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 from napari_unet.engine.client import EngineClient
+from napari_unet.networks import registry
 from napari_unet.plugin import main_dock
 from napari_unet.plugin.derived import class_layer, find
 from napari_unet.plugin.main_dock import MainDock
@@ -114,6 +115,29 @@ def test_from_strokes_to_a_model_file(
     click(dock, "reset")
     assert not session.has_model
     assert one.layer.data.any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in registry.names() if 2 in registry.spec(n).dims])
+def test_every_network_is_trained_by_clicking(dock: MainDock, qtbot: Any, name: str) -> None:
+    """Chosen in the list, with its own settings for a laptop, from strokes to a preview."""
+    session = dock.session
+    combo = dock.findChild(QComboBox, "network_combo")
+    combo.setCurrentIndex(combo.findData(name))
+    combo.activated.emit(combo.currentIndex())
+    assert session.network == name
+    assert dock.findChild(QWidget, "setting_width").isEnabled()
+    click(dock, "new_labels")
+    strokes(session)
+    click(dock, "train")
+    qtbot.waitUntil(lambda: session.training.step >= 3, timeout=120_000)
+    qtbot.waitUntil(
+        lambda: find(session.viewer, session.current, "prediction") is not None, timeout=120_000
+    )
+    click(dock, "stop")
+    qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=60_000)
+    click(dock, "predict_image")
+    qtbot.waitUntil(lambda: not session.jobs, timeout=120_000)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")

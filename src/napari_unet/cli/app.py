@@ -158,10 +158,11 @@ def train(
         str,
         typer.Option(
             metavar="general|random|M.unet",
-            help="Weights to begin with. A model file is tuned further: it stays as it is, and the "
-            "last layer is new where the classes differ.",
+            help="Weights to begin with. Default: general, which come with the package, where they "
+            "fit the network, else random. A model file is tuned further: it stays as it is, and "
+            "the last layer is new where the classes differ.",
         ),
-    ] = "random",
+    ] = "auto",
     resume: Annotated[
         bool,
         typer.Option(

@@ -43,7 +43,7 @@ def run_train(
     resume_from = None
     if resume:
         resume_from = checkpoint if checkpoint.exists() else out
-        if options.pop("network") is not None or start != "random":
+        if options.pop("network") is not None or start != "auto":
             raise UserError(
                 "A resumed training keeps its network and start: leave out --network and --start."
             )
@@ -85,7 +85,8 @@ def _check_out(out: Path, *, resume: bool, start: str) -> None:
         if not out.with_name(f"{out.stem}.checkpoint.unet").exists():
             raise UserError(f"There is no model {out} to resume; leave out --resume.")
     elif out.exists():
-        if start not in ("random", "general") and Path(start).exists() and out.samefile(start):
+        named = start not in ("auto", "random", "general")
+        if named and Path(start).exists() and out.samefile(start):
             raise UserError(
                 f"{out} is the model to start from and would be overwritten: give --out another "
                 f"name, or use --resume to go on with it."

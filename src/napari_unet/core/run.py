@@ -45,7 +45,6 @@ class Run:
     budget: float | None
     classes: tuple[ClassDescription, ...] | None
     hashes: Mapping[str, str]
-    start: str
     seed: int
     notes: list[str] = field(default_factory=list)
 
@@ -62,7 +61,6 @@ class Run:
             images=[one.image for one in self.labelled.images],
             classes=self.classes,
             hashes=self.hashes,
-            start=self.start,
             seed=self.seed,
         )
 
@@ -77,7 +75,7 @@ def prepare(
     preset: str = "live",
     kind: str | None = None,
     classes: Classes = None,
-    start: str | Path = "random",
+    start: str | Path = "auto",
     regions: Sources | None = None,
     seed: int = 0,
     validation: str | Path = "auto",
@@ -145,13 +143,14 @@ def prepare(
             arguments=header.arguments,
             preset_name=str(recipe.pop("name", "live")),
             settings=recipe,
+            start="random",  # whatever they are: the state replaces them
             **common,
         )
         assert state is not None
         resume(trainer, state, str(resume_from))
         if seconds is not None:  # the trainer counts only what comes from here on
             seconds = max(0.1, seconds - (time.perf_counter() - clock))
-        start = header.provenance.start
+        trainer.origin = header.provenance.start
         if {i.sha256 for i in header.provenance.images} != set(hashes.values()):
             notes.append(f"These are not the images that {resume_from} was trained on so far.")
     return Run(
@@ -161,7 +160,6 @@ def prepare(
         seconds,
         describe_classes(classes),
         hashes,
-        str(start),
         seed,
         [*labelled.notes, *notes],
     )
@@ -177,7 +175,7 @@ def train(
     preset: str = "live",
     kind: str | None = None,
     classes: Classes = None,
-    start: str | Path = "random",
+    start: str | Path = "auto",
     regions: Sources | None = None,
     seed: int = 0,
     validation: str | Path = "auto",
@@ -210,7 +208,8 @@ def train(
         See ``napari-unet networks``; ``live`` or ``paper2015``. Further keywords replace fields of
         the preset, e.g. ``batch=2, arguments={"width": 32}``.
     start
-        ``random``, or a model file to tune.
+        ``general`` (weights that come with the package), ``random``, a model file to tune, or
+        ``auto``: general where it fits the network.
     regions
         Masks (non-zero = fully annotated), one for each image.
     validation

@@ -33,8 +33,9 @@ from napari_unet.model.header import (
 from napari_unet.model.model import Model, network_for
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
+from napari_unet.start.general import general_weights
 from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
-from napari_unet.training.presets import preset
+from napari_unet.training.presets import Preset, preset
 from napari_unet.training.trainer import Trainer
 
 DROPPED_BELOW = 0.1
@@ -53,7 +54,7 @@ def make_trainer(
     preset_name: str = "live",
     settings: Mapping[str, Any] | None = None,
     classes: Classes = None,
-    start: str | Path = "random",
+    start: str | Path = "auto",
     seed: int = 0,
     validation: str = "auto",
     held_out: Sequence[LabelledImage] = (),
@@ -70,8 +71,9 @@ def make_trainer(
     settings
         Fields of the preset to replace.
     start
-        ``random``, or a model file whose network and weights to begin with. The head is new where
-        the classes differ; the normalisation is chosen anew from these images.
+        ``general`` for the weights that come with the package, ``random``, ``auto`` for the former
+        where they fit the network, or a model file whose network and weights to begin with. Its
+        head is new where the classes differ; the normalisation is chosen anew from these images.
     validation
         ``auto`` holds out a part of the labels, ``none`` does not.
     held_out
@@ -96,15 +98,15 @@ def make_trainer(
         overrides["arguments"] = dict(arguments)
     names = describe_classes(classes)
     weights: dict[str, Tensor] | None = None
-    if start == "general":
-        raise UserError(
-            "This version brings no general start weights; start from random or a model file."
-        )
-    if start != "random":
+    if start not in ("auto", "general", "random"):
         header, weights = _start_from(Path(start), first, network)
         overrides |= {"network": header.network, "arguments": header.arguments}
     recipe = preset(preset_name, **overrides)
     registry.check_arguments(recipe.network, recipe.arguments, first.dims)
+    origin = str(start)
+    if start in ("auto", "general"):
+        general = _general(recipe, first, needed=start == "general")
+        origin = "random" if general is None else "general"
     data = TrainingData(
         choose_normalisation([one.image for one in images]), recipe.w0, recipe.sigma
     )
@@ -127,7 +129,9 @@ def make_trainer(
             f"last layer starts anew."
         )
         weights = {name: value for name, value in weights.items() if not name.startswith("head")}
-    return Trainer(
+    if origin == "general":
+        weights = general
+    trainer = Trainer(
         data,
         preset=recipe,
         classes=n_classes,
@@ -140,6 +144,8 @@ def make_trainer(
         start=weights,
         preparation=preparation + time.perf_counter() - clock,
     )
+    trainer.origin = origin
+    return trainer
 
 
 def resume(trainer: Trainer, state: dict[str, Any], name: str) -> None:
@@ -162,7 +168,6 @@ def finish(
     images: Sequence[Image],
     classes: Sequence[ClassDescription] | None = None,
     hashes: Mapping[str, str] | None = None,
-    start: str = "random",
     seed: int = 0,
 ) -> Model:
     """The model of this moment, independent of the trainer: it may go on.
@@ -204,7 +209,7 @@ def finish(
             device=str(trainer.device),
             precision=trainer.precision,
             seed=seed,
-            start=str(start),
+            start=trainer.origin,
         ),
     )
     return Model(header, copy.deepcopy(trainer.averaged()).to("cpu"))
@@ -227,6 +232,18 @@ def describe_classes(classes: Classes) -> tuple[ClassDescription, ...] | None:
         else:
             described.append(one)
     return tuple(described)
+
+
+def _general(recipe: Preset, image: Image, *, needed: bool) -> dict[str, Tensor] | None:
+    weights = general_weights(
+        recipe.network, recipe.arguments, dims=image.dims, channels=image.channels
+    )
+    if weights is None and needed:
+        raise UserError(
+            "The general start weights are for the 2D network 'unet' as in the preset live: leave "
+            "network and arguments as they are there, or start from random."
+        )
+    return weights
 
 
 def _start_from(path: Path, image: Image, network: str | None) -> tuple[Header, dict[str, Tensor]]:

@@ -93,7 +93,7 @@ class StartTraining(Message):
     settings: dict[str, Any] = Field(default_factory=dict)
     """Fields of the preset to override."""
     classes: tuple[ClassInfo, ...]
-    start: str = "random"
+    start: str = "auto"
     """'random', 'general', or the path of a .unet file."""
     resume: bool = False
     seed: int = 0

@@ -23,6 +23,7 @@ from napari_unet.engine.protocol import (
     TrainingFailed,
 )
 from napari_unet.engine.sentences import details, sentence
+from napari_unet.engine.threads import Threads
 from napari_unet.engine.training_service import TrainingService
 from napari_unet.engine.workspace import Workspace
 
@@ -32,6 +33,7 @@ class Server:
 
     def __init__(self, inbox: SimpleQueue[Command], outbox: Outbox) -> None:
         self._inbox, self._outbox = inbox, outbox
+        self._threads = Threads()
         self.workspace = Workspace()
         self.training = TrainingService(self.workspace, outbox.put)
         self.prediction = PredictionService(self.workspace, self.training, outbox.put)
@@ -44,6 +46,7 @@ class Server:
                     self.training.keep()
                     return
                 self._carry_out(command)
+            self._threads.adapt(fixed=self.training.repeatable)
             self.training.advance()
             self.prediction.advance()
 

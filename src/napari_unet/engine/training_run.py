@@ -43,12 +43,11 @@ class TrainingRun:
         command: StartTraining,
         workspace: Workspace,
         labelled: Sequence[LabelledImage],
-        start: str,
     ) -> None:
         self.trainer = trainer
         self.labels = FreshLabels(trainer, workspace, labelled)
         self.phase: Literal["running", "paused", "ended"] = "ended"
-        self._workspace, self._command, self._start = workspace, command, start
+        self._workspace, self._command = workspace, command
         self._events: Iterator[told.Event] = iter(())
         self._stopping = False
         self._written: int | None = None
@@ -61,6 +60,11 @@ class TrainingRun:
     def able(self) -> bool:
         """Whether :meth:`advance` has anything to do: without labels it waits for new ones."""
         return self.running and (self._stopping or self.labels.there)
+
+    @property
+    def limited(self) -> bool:
+        """Whether it makes a fixed number of steps."""
+        return self._command.steps is not None
 
     def go_on(self, command: StartTraining) -> None:
         """Train from here, with the limits and the checkpoint file of ``command``."""
@@ -98,7 +102,6 @@ class TrainingRun:
             images=self.labels.images,
             classes=classes,
             hashes={name: value for name, value in hashes.items() if value is not None},
-            start=self._start,
             seed=self.trainer.seed,
         )
 

@@ -68,6 +68,11 @@ class TrainingService:
         """Whether :meth:`advance` has anything to do."""
         return (self._run is not None and self._run.able) or self._preview_due
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether a training is under way that somebody may want to repeat bit by bit."""
+        return self._run is not None and self._run.running and self._run.limited
+
     def advance(self) -> None:
         """One training step, and the preview if it is due."""
         if self._run is not None and self._run.able:
@@ -220,7 +225,7 @@ class TrainingService:
                 start=command.start,
                 **common,
             )
-            return TrainingRun(trainer, command, self._workspace, labelled, command.start)
+            return TrainingRun(trainer, command, self._workspace, labelled)
         header = loaded.model.header
         recipe = dict(header.preset)
         trainer = make_trainer(
@@ -242,7 +247,8 @@ class TrainingService:
                     "anew from its weights."
                 )
             )
-        return TrainingRun(trainer, command, self._workspace, labelled, header.provenance.start)
+        trainer.origin = header.provenance.start
+        return TrainingRun(trainer, command, self._workspace, labelled)
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -17,6 +17,7 @@ from superqt import QCollapsible
 
 from napari_unet.networks import registry
 from napari_unet.plugin import training_control as control
+from napari_unet.plugin.arguments_form import ArgumentsForm
 from napari_unet.plugin.plots import CurvePlot
 from napari_unet.plugin.session import Session
 from napari_unet.plugin.widgets import Section, button, words
@@ -95,7 +96,9 @@ class TrainSection(Section):
         form_widget = QWidget()
         form = QFormLayout(form_widget)
         form.setContentsMargins(4, 0, 4, 0)
-        for name in ("width", "depth", *ADVANCED, "seed"):
+        self.arguments = ArgumentsForm(self.guard(self._edited))
+        form.addRow(self.arguments)
+        for name in (*ADVANCED, "seed"):
             self._spins[name] = spin = self._spin(name)
             form.addRow(name.replace("_", " "), spin)
         self.device_combo = QComboBox()
@@ -117,7 +120,7 @@ class TrainSection(Section):
         layout.addWidget(self.advanced)
 
     def _spin(self, name: str) -> QSpinBox | QDoubleSpinBox:
-        whole = name in ("width", "depth", "tile", "batch", "seed")
+        whole = name in ("tile", "batch", "seed")
         spin: QSpinBox | QDoubleSpinBox = QSpinBox() if whole else QDoubleSpinBox()
         spin.setObjectName(f"setting_{name}")
         if isinstance(spin, QSpinBox):
@@ -137,16 +140,15 @@ class TrainSection(Section):
         recipe = preset(session.preset, **{**session.settings, "network": session.network})
         for name, spin in self._spins.items():
             spin.blockSignals(True)
-            if name in ("width", "depth"):
-                arguments = registry.check_arguments(recipe.network, recipe.arguments)
-                spin.setValue(int(getattr(arguments, name)))
-            elif name == "seed":
+            if name == "seed":
                 spin.setValue(session.seed)
             else:
                 spin.setValue(getattr(recipe, name))
             spin.blockSignals(False)
         spec = registry.spec(session.network)
-        self.when.setText(WHEN[session.preset])
+        checked = registry.check_arguments(recipe.network, recipe.arguments, spec.dims[0])
+        self.arguments.show_arguments(spec.arguments, checked.model_dump())
+        self.when.setText(f"{WHEN[session.preset]} {spec.title}: {_first_lower(spec.when)}")
         self.network_combo.setToolTip(f"{spec.when}\n{spec.paper}")
 
     def _chosen(self) -> None:
@@ -158,19 +160,21 @@ class TrainSection(Section):
     def _edited(self) -> None:
         session = self.session
         plain = preset(session.preset, network=session.network)
-        known = registry.check_arguments(plain.network, plain.arguments)
+        dims = registry.spec(plain.network).dims[0]
+        known = registry.check_arguments(plain.network, plain.arguments, dims)
         settings: dict[str, object] = {}
         arguments = {
-            name: self._spins[name].value()
-            for name in ("width", "depth")
-            if self._spins[name].value() != getattr(known, name)
+            name: value
+            for name, value in self.arguments.values().items()
+            if value != getattr(known, name)
         }
         if arguments:
             settings["arguments"] = arguments
         for name in ADVANCED:
             if abs(self._spins[name].value() - getattr(plain, name)) > 1e-9:
                 settings[name] = self._spins[name].value()
-        preset(session.preset, network=session.network, **settings)  # raises UserError
+        recipe = preset(session.preset, network=session.network, **settings)  # raises UserError
+        registry.check_arguments(recipe.network, recipe.arguments, dims)
         session.settings = settings
         session.seed = int(self._spins["seed"].value())
         session.device = self.device_combo.currentText()
@@ -225,6 +229,10 @@ class TrainSection(Section):
 
     def _reset(self) -> None:
         control.reset(self.session)
+
+
+def _first_lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _clock(seconds: float) -> str:

@@ -17,6 +17,8 @@ from torch import Tensor
 from napari_unet.training.presets import Preset
 
 CPU = torch.device("cpu")
+SHADING_POINTS = 8
+"""Along each axis of a piece: bright and dark differ from object to object."""
 
 
 def displacement(
@@ -124,7 +126,10 @@ def sample(windows: Tensor, grid: Tensor, mode: str) -> Tensor:
 
 
 def vary_greys(images: Tensor, preset: Preset, generator: torch.Generator) -> Tensor:
-    """Contrast, brightness, gamma and noise of normalised images (B, C, *size) in about -1..1."""
+    """Contrast, brightness, gamma, shading, noise of normalised images (B, C, *size), about -1..1.
+
+    Shading multiplies what lies above -1 by a smooth field, as uneven light and staining do.
+    """
     shape = (len(images), images.shape[1], *([1] * (images.dim() - 2)))
 
     def uniform(low: float, high: float) -> Tensor:
@@ -139,7 +144,22 @@ def vary_greys(images: Tensor, preset: Preset, generator: torch.Generator) -> Te
         images = torch.where(
             images > -1, unit ** torch.exp(preset.gamma * exponent) * 2 - 1, images
         )
+    if preset.shading > 0:
+        images = (images + 1) * shading(images, preset.shading, generator) - 1
     if preset.noise > 0:
         noise = torch.randn(images.shape, generator=generator).to(images.device)
         images = images + preset.noise * strength * noise
     return images
+
+
+def shading(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Smooth random factors (B, 1, *size), exp of a field that is ``strength`` times normal."""
+    dims = images.dim() - 2
+    points = torch.randn(len(images), 1, *([SHADING_POINTS] * dims), generator=generator)
+    field = F.interpolate(
+        points.to(images.device),
+        size=images.shape[2:],
+        mode="bicubic" if dims == 2 else "trilinear",
+        align_corners=True,
+    )
+    return torch.exp(strength * field)

@@ -41,6 +41,7 @@ class Preset(BaseModel):
     contrast: float = Field(0.3, ge=0, le=1)
     brightness: float = Field(0.25, ge=0, le=2)
     gamma: float = Field(0.4, ge=0, le=2, description="exponent up to exp(+-gamma)")
+    shading: float = Field(0.0, ge=0, le=2, description="uneven light: factors of exp(+-shading)")
     noise: float = Field(0.1, ge=0, le=1, description="sd of Gaussian noise, up to")
     ramp: int = Field(
         600,

@@ -101,6 +101,8 @@ class Trainer:
         )
         self.rate_factor = 1.0
         self.losses: list[float] = []
+        self.origin = "random"
+        """Where the first weights came from: "random", "general" or a file; for the record."""
         self.checkpoint_cost = 0.5
         """Seconds that writing a checkpoint takes; whoever writes it corrects it."""
         self._stopping = False

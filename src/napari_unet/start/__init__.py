@@ -1,0 +1,1 @@
+"""Start weights: drawn scenes, and what a network learned from them and from nothing else."""

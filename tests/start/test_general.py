@@ -1,0 +1,87 @@
+"""The start weights that come with the package."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.core import make_trainer
+from napari_unet.errors import UserError
+from napari_unet.images.image import Image
+from napari_unet.networks import registry
+from napari_unet.start.general import FILE, general_weights
+from napari_unet.start.scenes import draw
+from napari_unet.training.data import LabelledImage
+
+LIVE = registry.spec("unet").live
+
+
+def labelled(channels: int = 1, classes: int = 2) -> LabelledImage:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (channels, 64, 64), np.uint8)
+    labels = (np.arange(64 * 64).reshape(64, 64) // 500 % classes).astype(np.uint8)
+    image = Image(pixels if channels > 1 else pixels[0], name="one")
+    return LabelledImage(image, Image.from_array(labels, name="one"), "classes", complete=True)
+
+
+def test_the_file_is_small() -> None:
+    assert len(resources.files("napari_unet.start").joinpath(FILE).read_bytes()) <= 4_000_000
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_they_fit_the_live_network_and_any_number_of_channels(channels: int) -> None:
+    weights = general_weights("unet", LIVE, dims=2, channels=channels)
+    assert weights is not None
+    network = registry.build(
+        "unet", dims=2, in_channels=channels, out_channels=2, arguments=LIVE
+    ).eval()
+    network.load_state_dict(weights)
+    grey = torch.randn(1, 1, 64, 64)
+    one = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=LIVE).eval()
+    one.load_state_dict(general_weights("unet", LIVE, dims=2, channels=1))
+    with torch.no_grad():
+        coloured = network(grey.expand(1, channels, 64, 64))
+        torch.testing.assert_close(coloured, one(grey), atol=1e-3, rtol=1e-3)
+
+
+def test_other_networks_have_none() -> None:
+    assert general_weights("unet", {**LIVE, "width": 8}, dims=2, channels=1) is None
+    assert general_weights("unet", LIVE, dims=3, channels=1) is None
+    assert general_weights("lunet", {}, dims=2, channels=1) is None
+    with pytest.raises(UserError, match="start from random"):
+        make_trainer([labelled()], arguments={"width": 8}, start="general")
+
+
+@pytest.mark.parametrize(("channels", "classes"), [(1, 2), (2, 4)])
+def test_a_training_begins_with_them(channels: int, classes: int) -> None:
+    one = labelled(channels, classes)
+    trainer = make_trainer([one], start="auto", validation="none")
+    assert trainer.origin == "general"
+    weights = general_weights("unet", LIVE, dims=2, channels=channels)
+    own = trainer.learner.network.state_dict()
+    assert weights is not None
+    for name, value in weights.items():
+        torch.testing.assert_close(own[name][: len(value)] if value.dim() else own[name], value)
+    assert make_trainer([one], start="random", validation="none").origin == "random"
+    small = make_trainer([one], arguments={"width": 8}, validation="none")
+    assert small.origin == "random"
+
+
+def test_they_know_what_is_inside_of_drawn_objects() -> None:
+    """On scenes that were not trained on, better than chance by far."""
+    weights = general_weights("unet", LIVE, dims=2, channels=1)
+    assert weights is not None
+    network = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=LIVE).eval()
+    network.load_state_dict(weights)
+    right = []
+    for seed in range(12):
+        picture, ids = draw(seed, 128)
+        with torch.no_grad():
+            found = network(torch.from_numpy(picture)[None, None])[0].argmax(0).numpy() > 0
+        inside = ids > 0
+        union = (found | inside).sum()
+        right.append((found & inside).sum() / union if union else 1.0)
+    assert np.mean(right) > 0.5
