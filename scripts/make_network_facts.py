@@ -82,29 +82,10 @@ def facts_of(name: str) -> dict[str, Any]:
         x = torch.empty(1, at.channels, *at.size)
         macs = multiply_adds(network.eval(), x)
         memory = step_memory(network.train(), x)
-    return {
-        "name": name,
-        "title": spec.title,
-        "paper": spec.paper,
-        "when": spec.when,
-        "dims": list(spec.dims),
+    return registry.describe(name) | {
         "parameters": sum(p.numel() for p in network.parameters()),
         "macs": macs,
         "step_memory": memory,
-        "receptive_field": list(geometry.receptive_field),
-        "stride": list(geometry.stride),
-        "sizes": {
-            "input": list(geometry.input_size(geometry.base)),
-            "output": list(geometry.base),
-            "step": list(geometry.stride),
-        },
-        "tile_exact": geometry.tile_exact,
-        "at": {
-            "channels": at.channels,
-            "classes": at.classes,
-            "size": list(at.size),
-            **arguments.model_dump(mode="json"),
-        },
     }
 
 

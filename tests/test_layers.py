@@ -50,6 +50,7 @@ TORCH_FREE = (
     "networks.geometry",
     "networks.catalogue",
     "start.scenes",
+    "networks.monai",
     "training.presets",
     "training.events",
     "model.header",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import subprocess
@@ -17,6 +18,8 @@ from napari_unet.errors import UserError
 from napari_unet.networks import registry
 
 ROOT = Path(__file__).resolve().parents[2]
+# Those of other packages (MONAI, where it is installed) have no figures.
+BUILT_IN_FACTS = [row for row in registry.facts() if row["parameters"] is not None]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def test_facts_are_current(script: ModuleType) -> None:
     assert json.loads(script.FILE.read_text("utf-8")) == script.table()
 
 
-@pytest.mark.parametrize("row", registry.facts(), ids=lambda row: row["name"])
+@pytest.mark.parametrize("row", BUILT_IN_FACTS, ids=lambda row: row["name"])
 def test_multiply_adds_agree_with_the_flop_counter_of_torch(row: dict) -> None:
     at = row["at"]
     with torch.device("meta"):
@@ -64,6 +67,17 @@ def test_facts_of_unet_are_those_of_the_paper() -> None:
     ].items()
     assert row["sizes"] == {"input": [188, 188], "output": [4, 4], "step": [16, 16]}
     assert [r["name"] for r in registry.facts()] == registry.names()
+
+
+def test_networks_of_others_are_described_without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    volumes = dataclasses.replace(registry.spec("unet"), name="other", dims=(3,))
+    known = {"unet": registry.spec("unet"), "other": volumes}
+    monkeypatch.setattr(registry, "_networks", lambda: known)
+    unet, other = registry.facts()
+    assert unet.keys() == other.keys()
+    assert other["parameters"] is other["macs"] is other["step_memory"] is None
+    assert other["stride"] == [16, 16, 16]
+    assert other["at"]["size"] is None
 
 
 def test_facts_belong_to_the_caller() -> None:

@@ -16,19 +16,23 @@ def run_networks(name: str | None, *, as_json: bool) -> None:
 
 
 def _text(row: dict[str, Any]) -> str:
-    at = row["at"]
-    size = " x ".join(map(str, at["size"]))
     lines = [
         f"{row['name']}: {row['title']} ({row['paper']})",
         f"  {row['when']}",
         f"  works in           {' and '.join(f'{d}D' for d in row['dims'])}",
-        f"  parameters         {row['parameters']:,}",
-        f"  multiply-adds      {row['macs'] / 1e9:.1f} billion",
-        f"  training step      {row['step_memory'] / 2**20:,.0f} MiB (float32, one image)",
         f"  receptive field    {' x '.join(map(str, row['receptive_field']))} pixels",
         f"  total stride       {' x '.join(map(str, row['stride']))} pixels",
         f"  tiles are exact    {'yes' if row['tile_exact'] else 'no (overlaps are blended)'}",
-        f"  figures hold for   width {at['width']}, {at['channels']} channel(s), "
-        f"{at['classes']} classes, {size} pixels",
     ]
+    if row["parameters"] is not None:  # as it is of networks that other packages add
+        at = row["at"]
+        lines[3:3] = [
+            f"  parameters         {row['parameters']:,}",
+            f"  multiply-adds      {row['macs'] / 1e9:.1f} billion",
+            f"  training step      {row['step_memory'] / 2**20:,.0f} MiB (float32, one image)",
+        ]
+        lines.append(
+            f"  figures hold for   width {at['width']}, {at['channels']} channel(s), "
+            f"{at['classes']} classes, {' x '.join(map(str, at['size']))} pixels"
+        )
     return "\n".join(lines)

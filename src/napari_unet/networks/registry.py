@@ -108,13 +108,51 @@ def _table() -> list[dict[str, Any]]:
     return cast(list[dict[str, Any]], json.loads(text))
 
 
+def describe(name: str) -> dict[str, Any]:
+    """What the facts say of a network without building it; what needs torch is None."""
+    chosen = spec(name)
+    at = chosen.facts_at
+    fits = len(at.size) in chosen.dims  # else nobody said at what size, and it is for volumes only
+    dims = len(at.size) if fits else chosen.dims[0]
+    arguments = check_arguments(name, at.arguments, dims)
+    sizes = chosen.geometry(arguments, dims)
+    return {
+        "name": name,
+        "title": chosen.title,
+        "paper": chosen.paper,
+        "when": chosen.when,
+        "dims": list(chosen.dims),
+        "parameters": None,
+        "macs": None,
+        "step_memory": None,
+        "receptive_field": list(sizes.receptive_field),
+        "stride": list(sizes.stride),
+        "sizes": {
+            "input": list(sizes.input_size(sizes.base)),
+            "output": list(sizes.base),
+            "step": list(sizes.stride),
+        },
+        "tile_exact": sizes.tile_exact,
+        "at": {
+            "channels": at.channels,
+            "classes": at.classes,
+            "size": list(at.size) if fits else None,
+            **arguments.model_dump(mode="json"),
+        },
+    }
+
+
 def facts(name: str | None = None) -> list[dict[str, Any]]:
     """Figures of one network or of all, as ``napari-unet networks --json`` prints them.
 
     ``macs`` are multiply-adds of all convolutions for one image; ``receptive_field``, ``stride``
     and ``sizes`` (smallest input, the output it gives, step between sizes) are by axis; ``at`` says
-    for which channels, classes, input size and width the figures hold.
+    for which channels, classes, input size and width the figures hold. Of networks that other
+    packages add, ``parameters``, ``macs`` and ``step_memory`` are None: finding them out takes
+    torch.
     """
     if name is not None:
         spec(name)
-    return [dict(row) for row in _table() if name in (None, row["name"])]
+    table = {row["name"]: row for row in _table()}
+    wanted = names() if name is None else [name]
+    return [dict(table[one]) if one in table else describe(one) for one in wanted]

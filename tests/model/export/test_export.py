@@ -20,10 +20,12 @@ from napari_unet.model.export import FORMATS, check_packages, exporting, graphs
 from napari_unet.model.export.about import About
 from napari_unet.model.export.exporting import export
 from napari_unet.model.export.graphs import Graph, WholeModel, to_onnx, to_torchscript
-from napari_unet.model.export.sizes import PieceSizes
+from napari_unet.model.export.sizes import PieceSizes, piece_sizes
 from napari_unet.model.header import Header, default_classes
 from napari_unet.model.model import Model
 from napari_unet.networks import registry
+from napari_unet.networks.catalogue import BUILT_IN
+from napari_unet.networks.spec import NetworkSpec
 
 try:
     check_packages("bioimageio")
@@ -156,6 +158,21 @@ def test_package_of_the_model_zoo(
         np.testing.assert_allclose(script(torch.from_numpy(x)).numpy(), after, atol=1e-4)
     session = onnxruntime.InferenceSession(files["weights.onnx"])
     np.testing.assert_allclose(session.run(None, {"input": x})[0], after, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("one", "dims"),
+    [pytest.param(one, d, id=f"{one.name}-{d}d") for one in BUILT_IN for d in one.dims],
+)
+def test_every_network_can_be_exported(one: NetworkSpec, dims: int) -> None:
+    """That they agree is part of exporting; here only that it is possible."""
+    torch.manual_seed(0)
+    sizes = piece_sizes(registry.geometry(one.name, one.tiny, dims))
+    network = registry.build(one.name, dims=dims, in_channels=1, out_channels=2, arguments=one.tiny)
+    whole = WholeModel(network, None, dims)
+    exported = [to_onnx(whole, 1, sizes), to_torchscript(whole, 1, sizes)]
+    assert all(graph.sizes == sizes for graph in exported)
 
 
 class OfOneSize(nn.Module):
