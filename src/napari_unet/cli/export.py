@@ -34,6 +34,6 @@ def run_export(
 
     exported = export(load(model), format, out, about)
     note(f"It takes {exported.takes}.")
-    for line in exported.comparisons:
+    for line in exported.notes:
         note(line)
     result(str(exported.path))

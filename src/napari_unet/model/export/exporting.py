@@ -14,21 +14,27 @@ from napari_unet.images.normalise import Normalisation
 from napari_unet.model.container import write_file, write_zip
 from napari_unet.model.export import check_format, check_packages
 from napari_unet.model.export.about import About
-from napari_unet.model.export.graphs import WholeModel, to_onnx, to_torchscript, with_metadata
+from napari_unet.model.export.graphs import (
+    Graph,
+    WholeModel,
+    to_onnx,
+    to_torchscript,
+    with_metadata,
+)
 from napari_unet.model.export.package import check_package, entries, package_sizes
 from napari_unet.model.export.reference import Reference
-from napari_unet.model.export.sizes import piece_sizes
+from napari_unet.model.export.sizes import PieceSizes, piece_sizes
 from napari_unet.model.export.texts import onnx_metadata
 from napari_unet.model.model import Model
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, what it can be given, and how it compared with the model."""
+    """A file that was written, what it can be given, and how what is in it compared with ours."""
 
     path: Path
     takes: str
-    comparisons: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def export(model: Model, format: str, out: str | Path, about: About) -> Exported:
@@ -75,13 +81,26 @@ def _bioimageio(model: Model, path: Path, about: About) -> Exported:
     header = model.header
     whole = WholeModel(model.network, None, header.dims)
     wanted = piece_sizes(model.geometry)
-    graphs = {
-        "torchscript": to_torchscript(whole, header.in_channels, wanted),
-        "onnx": to_onnx(whole, header.in_channels, wanted),
-    }
+    graphs, left_out = _graphs(whole, header.in_channels, wanted)
     sizes = package_sizes(graphs)
     reference = Reference(model)
     content = entries(header, graphs, sizes, about, reference)
     lines = check_package(content, graphs, sizes, reference)
     write_zip(path, content)
-    return Exported(path, sizes.describe(), tuple(lines))
+    return Exported(path, sizes.describe(), (*lines, *left_out))
+
+
+def _graphs(
+    whole: WholeModel, channels: int, sizes: PieceSizes
+) -> tuple[dict[str, Graph], list[str]]:
+    """Both forms, or the one that the network can be brought into and why the other is missing."""
+    graphs: dict[str, Graph] = {}
+    problems: dict[str, UserError] = {}
+    for kind, make in (("torchscript", to_torchscript), ("onnx", to_onnx)):
+        try:
+            graphs[kind] = make(whole, channels, sizes)
+        except UserError as error:
+            problems[kind] = error
+    if not graphs:
+        raise problems["onnx"]
+    return graphs, [f"The package holds no {kind}: {why}" for kind, why in problems.items()]
