@@ -16,16 +16,21 @@ from torch import Tensor, nn
 
 from napari_unet.networks import registry
 from napari_unet.networks.catalogue import BUILT_IN
+from napari_unet.networks.transformer import DotProductAttention
 
 FILE = Path(registry.__file__).with_name("facts.json")
 
 
 def multiply_adds(network: nn.Module, x: Tensor) -> int:
-    """Multiply-adds of all convolutions and linear layers in one pass of ``x``."""
+    """Multiply-adds of all convolutions, linear layers and attention in one pass of ``x``."""
     total = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
+        if isinstance(module, DotProductAttention):
+            queries, keys, values = inputs  # (B, head, token, channel)
+            total += keys.shape[-2] * (queries.numel() + values.shape[-1] * queries[..., 0].numel())
+            return
         weight = cast(Tensor, module.weight)
         if isinstance(module, nn.Linear):
             total += output.numel() * weight.shape[1]
@@ -35,7 +40,14 @@ def multiply_adds(network: nn.Module, x: Tensor) -> int:
         else:
             total += output.numel() * math.prod(weight.shape[1:])
 
-    layers = (nn.Linear, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    layers = (
+        DotProductAttention,
+        nn.Linear,
+        nn.Conv2d,
+        nn.Conv3d,
+        nn.ConvTranspose2d,
+        nn.ConvTranspose3d,
+    )
     handles = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, layers)]
     network(x)
     for handle in handles:
