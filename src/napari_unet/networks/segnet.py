@@ -10,7 +10,16 @@ from napari_unet.networks.blocks import CONVOLUTION, POOLING, Norm, he_initialis
 from napari_unet.networks.catalogue.segnet import CONVOLUTIONS
 from napari_unet.networks.stacks import stack
 
-UNPOOLING = {2: nn.MaxUnpool2d, 3: nn.MaxUnpool3d}
+
+def unpool(x: Tensor, places: Tensor) -> Tensor:
+    """The values of ``x`` (B, C, *spatial) at ``places`` and zeros elsewhere, twice the size.
+
+    ``places`` (B, C, *spatial) are what a 2x2 max pooling returns with its maxima: the number of
+    each one's pixel in its channel, row by row. The result is that of ``nn.MaxUnpool2d``, which
+    however cannot be traced to TorchScript.
+    """
+    empty = x.new_zeros(*x.shape[:2], *(2 * n for n in x.shape[2:]))
+    return empty.flatten(2).scatter(2, places.flatten(2), x.flatten(2)).view_as(empty)
 
 
 class SegNet(nn.Module):
@@ -44,7 +53,6 @@ class SegNet(nn.Module):
         counts = CONVOLUTIONS[:depth]
         widths = [width * n for n in (1, 2, 4, 8, 8)][:depth]
         self.pool = POOLING[dims](2, return_indices=True)
-        self.unpool = UNPOOLING[dims](2)
         self.encoder = nn.ModuleList()
         self.decoder = nn.ModuleList()
         channels = in_channels
@@ -66,5 +74,5 @@ class SegNet(nn.Module):
             x, place = self.pool(block(x))
             places.append(place)
         for block in self.decoder:
-            x = block(self.unpool(x, places.pop()))
+            x = block(unpool(x, places.pop()))
         return cast(Tensor, self.head(x))

@@ -172,14 +172,7 @@ def test_every_network_can_be_exported(one: NetworkSpec, dims: int) -> None:
     network = registry.build(one.name, dims=dims, in_channels=1, out_channels=2, arguments=one.tiny)
     whole = WholeModel(network, None, dims)
     assert to_onnx(whole, 1, sizes).sizes == sizes
-    if one.name in NOT_TRACEABLE:
-        with pytest.raises(UserError, match="cannot be exported to TorchScript"):
-            to_torchscript(whole, 1, sizes)
-    else:
-        assert to_torchscript(whole, 1, sizes).sizes == sizes
-
-
-NOT_TRACEABLE = ("segnet",)  # torch's own max_unpool fails while it is traced
+    assert to_torchscript(whole, 1, sizes).sizes == sizes
 
 
 def test_a_package_may_hold_one_of_the_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
