@@ -2,7 +2,7 @@
 the pixels per class, 1.5 % of the image; median membrane IoU of seeds 0..2 on slices 20..29. A few
 seconds on the strokes of bbbc007_scribbles follow, which must train without an error.
 
-python benchmarks/scribbles.py [--budget 30s] [--seeds 3]
+python benchmarks/scribbles.py [--budget 30s] [--seeds 3] [--preset strokes] [--val auto] [--slices tuning]
 """
 
 from __future__ import annotations
@@ -65,19 +65,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", default="30s")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--preset", default="strokes")
+    parser.add_argument("--val", default="auto")
+    parser.add_argument("--slices", choices=("test", "tuning"), default="test")
     options = parser.parse_args()
+    slices = range(20, 30) if options.slices == "test" else range(3, 15, 3)
     folder = data("isbi2012")
     image = read(folder / "images" / "00.png")
     truth = (read(folder / "masks" / "00.png") > 0).astype(np.uint8)
     scores = []
     for seed in range(options.seeds):
         strokes = draw(truth, seed)
-        model = train([image], [strokes], kind="scribbles", budget=options.budget, seed=seed)
-        membrane, cell, _ = membrane_scores(model, range(20, 30))
+        model = train(
+            [image],
+            [strokes],
+            kind="scribbles",
+            budget=options.budget,
+            seed=seed,
+            preset=options.preset,
+            validation=options.val,
+        )
+        membrane, cell, _ = membrane_scores(model, slices)
         scores.append(membrane)
         report(
             benchmark="scribbles",
             seed=seed,
+            preset=options.preset,
+            val=options.val,
+            slices=options.slices,
             painted=round(float((strokes > 0).mean()), 4),
             steps=model.header.history.steps,
             membrane_iou=round(membrane, 4),

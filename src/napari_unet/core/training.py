@@ -182,9 +182,9 @@ def finish(
     object_size = trainer.data.median_object_size() if kind == "objects" else 0.0
     header = Header(
         network=recipe.network,
-        arguments=registry.check_arguments(
-            recipe.network, recipe.arguments, first.dims
-        ).model_dump(),
+        arguments=registry.check_arguments(recipe.network, recipe.arguments, first.dims).model_dump(
+            mode="json"
+        ),
         dims=2 if first.dims == 2 else 3,
         in_channels=first.channels,
         classes=descriptions[: trainer.classes],
