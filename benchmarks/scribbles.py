@@ -2,7 +2,8 @@
 the pixels per class, 1.5 % of the image; median membrane IoU of seeds 0..2 on slices 20..29. A few
 seconds on the strokes of bbbc007_scribbles follow, which must train without an error.
 
-python benchmarks/scribbles.py [--budget 30s] [--seeds 3] [--preset strokes] [--val auto] [--slices tuning]
+python benchmarks/scribbles.py [--budget 30s] [--seeds 3] [--preset strokes] [--val auto]
+                               [--slices tuning]
 """
 
 from __future__ import annotations

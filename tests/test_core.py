@@ -337,8 +337,8 @@ def test_tuning_refuses_what_does_not_fit(model: Model, tmp_path: Path) -> None:
         prepare(np.stack([image] * 4), np.stack([labels] * 4), kind="objects", start=path, dims=3)
     with pytest.raises(UserError, match="There is no model file"):
         prepare(image, labels, kind="objects", start=tmp_path / "none.unet")
-    with pytest.raises(UserError, match="no general start weights"):
-        prepare(image, labels, kind="objects", start="general")
+    with pytest.raises(UserError, match="general start weights are for the 2D network 'unet'"):
+        prepare(image, labels, kind="objects", start="general", network="lunet")
 
 
 @pytest.mark.parametrize(

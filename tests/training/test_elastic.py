@@ -18,6 +18,7 @@ STILL = {
     "contrast": 0.0,
     "brightness": 0.0,
     "gamma": 0.0,
+    "shading": 0.0,
     "noise": 0.0,
 }
 

@@ -17,7 +17,15 @@ from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
 from napari_unet.training.sampler import Batch, draw_batch
 
 STILL = recipe(
-    elastic_sd=0, rotation="none", mirror=False, scale=0, contrast=0, brightness=0, gamma=0, noise=0
+    elastic_sd=0,
+    rotation="none",
+    mirror=False,
+    scale=0,
+    contrast=0,
+    brightness=0,
+    gamma=0,
+    shading=0,
+    noise=0,
 )
 
 
