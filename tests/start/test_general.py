@@ -23,8 +23,8 @@ def labelled(channels: int = 1, classes: int = 2) -> LabelledImage:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (channels, 64, 64), np.uint8)
     labels = (np.arange(64 * 64).reshape(64, 64) // 500 % classes).astype(np.uint8)
-    image = Image(pixels if channels > 1 else pixels[0], name="one")
-    return LabelledImage(image, Image.from_array(labels, name="one"), "classes", complete=True)
+    image = Image("one", pixels, "cyx")
+    return LabelledImage(image, Image("one", labels, "yx"), "classes", complete=True)
 
 
 def test_the_file_is_small() -> None:
