@@ -202,7 +202,7 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         ((*TRAIN, "--labels", "dots"), "kind 'dots'; choose from scribbles, classes, objects"),
         ((*TRAIN, "--labels", "scribbles", "--regions", "none"), "none does not exist"),
         ((*TRAIN, "--network", "vnet"), "no network 'vnet'; choose one of unet"),
-        ((*TRAIN, "--preset", "fast"), "no preset 'fast'; choose one of live, paper2015"),
+        ((*TRAIN, "--preset", "fast"), "no preset 'fast'; choose one of live, strokes, paper2015"),
         ((*TRAIN, "--budget", "soon"), "'soon' is not understood"),
         ((*TRAIN, "--budget", "3s", "--steps", "2"), "not both"),
         ((*TRAIN, "--steps", "0"), "give a number from 1"),
@@ -215,7 +215,7 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         ((*TRAIN, "--start", "none.unet"), "no model file none.unet"),
         ((*TRAIN, "--start", "wrong/newer.unet"), "newer version"),
         ((*TRAIN, "--start", "wrong/text.unet"), "is not a model file"),
-        ((*TRAIN, "--start", "general"), "general start weights"),
+        ((*TRAIN, "--start", "general", "--network", "lunet"), "general start weights"),
         ((*TRAIN, "--resume"), "There is no model new.unet to resume"),
         (("train", "images", "ids", "--out", "model.unet", "--resume"), "no training state"),
         (
