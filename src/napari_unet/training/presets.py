@@ -106,7 +106,7 @@ _PRESETS = {p.name: p for p in (_LIVE, _STROKES, _PAPER)}
 WHEN = {
     "live": "Learns fastest here: a small padded U-Net with batch normalisation. The default.",
     "strokes": "For a handful of thin strokes in a textured image: a shallow network that looks no "
-    "farther than 24 pixels, trained on many small pieces. With more labels, live is better.",
+    "farther than 23 pixels, trained on many small pieces. With more labels, live is better.",
     "paper2015": "The recipe of Ronneberger et al. 2015: 31 million parameters, SGD with momentum "
     "0.99, one large tile a step. Slow without a GPU.",
 }
