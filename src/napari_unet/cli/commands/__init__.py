@@ -1,0 +1,1 @@
+"""What is typed: the options of each command, their help and their defaults."""

@@ -1,0 +1,67 @@
+"""What is typed for ``napari-unet predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_unet.cli.console import guarded
+from napari_unet.cli.options import Axes, Device, Precision
+
+
+@guarded
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="M.unet", help="A trained model.")],
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="File, folder or pattern.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results.")],
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="probability|classes|objects|uncertainty",
+            help="What to write; may be given several times. Default: classes, and objects too if "
+            "the model was trained on objects.",
+        ),
+    ] = None,
+    tta: Annotated[
+        bool,
+        typer.Option(
+            "--tta",
+            help="Average over the 8 rotated and mirrored versions: better, 8 times as slow.",
+        ),
+    ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Side of a tile in pixels; changes memory and speed, not the result."
+        ),
+    ] = None,
+    axes: Axes = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+) -> None:
+    """Predict images with a model.
+
+    For each image writes DIR/<name>.classes.tif (uint8), .objects.tif (int32), .probability.tif
+    (float32; class, [t,] [z,] y, x) or .uncertainty.tif (float32, 0 to 1), and prints their paths.
+    Images are read and written piece by piece and may be larger than the memory.
+
+    \b
+    Examples:
+      napari-unet predict cells.unet images --out predictions
+      napari-unet predict cells.unet 'day2/*.tif' --out day2 --output objects --output probability
+    """
+    from napari_unet.cli.predict import run_predict
+
+    run_predict(
+        model,
+        images,
+        out=out,
+        outputs=output or [],
+        rotations=tta,
+        tile=tile,
+        axes=axes,
+        device=device,
+        precision=precision,
+    )
