@@ -26,23 +26,24 @@ def convolutions(
     padding: Padding,
     norm: Norm,
     order: Order = "norm-relu",
+    between: int | None = None,
 ) -> nn.Sequential:
     """Two 3x3 convolutions, each with ReLU and, if asked for, batch normalisation.
 
     With ``norm-relu`` a normalised convolution has no bias, for the normalisation subtracts it.
+    ``between``: channels after the first one, by default as many as after the second.
     """
+    first = out_channels if between is None else between
     layers: list[nn.Module] = []
-    for channels in (in_channels, out_channels):
+    for before, after in ((in_channels, first), (first, out_channels)):
         normalised = norm == "batch"
         bias = not normalised or order == "relu-norm"
         layers.append(
-            CONVOLUTION[dims](
-                channels, out_channels, 3, padding=1 if padding == "same" else 0, bias=bias
-            )
+            CONVOLUTION[dims](before, after, 3, padding=1 if padding == "same" else 0, bias=bias)
         )
         rest: list[nn.Module] = [nn.ReLU(inplace=True)]
         if normalised:
-            rest.insert(0 if order == "norm-relu" else 1, BATCH_NORM[dims](out_channels))
+            rest.insert(0 if order == "norm-relu" else 1, BATCH_NORM[dims](after))
         layers.extend(rest)
     return nn.Sequential(*layers)
 
@@ -103,6 +104,10 @@ class EncoderDecoder(nn.Module):
 
     ``released`` adds what else that network has and the figure of the paper has not: ReLU after
     every up-convolution, and a last up-convolution that keeps its channels.
+
+    ``channels``, for pruned networks, are those after each convolution instead of what ``widths``
+    says; only the number of levels is taken from it then. Their order is that of
+    ``networks.widths``.
     """
 
     def __init__(
@@ -117,33 +122,48 @@ class EncoderDecoder(nn.Module):
         order: Order = "norm-relu",
         dropout: float = 0.0,
         released: bool = False,
+        channels: Sequence[int] = (),
     ) -> None:
         super().__init__()
         depth = len(widths) - 1
+        after = iter(channels or _regular(widths, released))
         self.pool = POOLING[dims](2)
         self.contracting = nn.ModuleList()
         self.up = nn.ModuleList()
         self.expansive = nn.ModuleList()
-        channels = in_channels
-        for level, width in enumerate(widths):
+        given, skips = in_channels, []
+        for level in range(depth + 1):
+            between, width = next(after), next(after)
             block = convolutions(
-                channels, width, dims=dims, padding=padding, norm=norm, order=order
+                given,
+                width,
+                dims=dims,
+                padding=padding,
+                norm=norm,
+                order=order,
+                between=between,
             )
             if dropout > 0 and level >= depth - 1:
                 block.append(nn.Dropout(dropout))
             self.contracting.append(block)
-            channels = width
-        for level, width in reversed(list(enumerate(widths[:-1]))):
-            raised = channels if released and level == 0 else width
-            up = UP_CONVOLUTION[dims](channels, raised, 2, stride=2)
+            skips.append(given := width)
+        for skip in reversed(skips[:-1]):
+            raised, between, width = next(after), next(after), next(after)
+            up = UP_CONVOLUTION[dims](given, raised, 2, stride=2)
             self.up.append(nn.Sequential(up, nn.ReLU(inplace=True)) if released else up)
             self.expansive.append(
                 convolutions(
-                    raised + width, width, dims=dims, padding=padding, norm=norm, order=order
+                    raised + skip,
+                    width,
+                    dims=dims,
+                    padding=padding,
+                    norm=norm,
+                    order=order,
+                    between=between,
                 )
             )
-            channels = width
-        self.head = CONVOLUTION[dims](channels, out_channels, 1)
+            given = width
+        self.head = CONVOLUTION[dims](given, out_channels, 1)
         he_initialise(self)
 
     def forward(self, x: Tensor, margin: int = 0) -> Tensor:
@@ -175,3 +195,12 @@ class EncoderDecoder(nn.Module):
             x = block(torch.cat([x, centre_crop(skip(level), x)], 1))
             x, rim = trim(x, max(0, rim - needed[level])), min(rim, needed[level])
         return cast(Tensor, self.head(x))
+
+
+def _regular(widths: Sequence[int], released: bool) -> list[int]:
+    """Channels after each convolution where all layers of a level have the same."""
+    channels = [width for width in widths for _ in range(2)]
+    for level in reversed(range(len(widths) - 1)):
+        raised = widths[level + released * (level == 0)]
+        channels += [raised, widths[level], widths[level]]
+    return channels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_unet.networks.blocks import EncoderDecoder, Norm, Padding
 
 
@@ -11,6 +13,10 @@ class LUNet(EncoderDecoder):
     As in the authors' released code batch normalisation follows the ReLU and convolutions keep
     their bias: in 3D, with one channel in and out, it has 9,929 parameters at width 4 and 39,025 at
     width 8. Their pruning-driven dropout is no part of the network here.
+
+    ``widths`` are the channels of a pruned network, see ``networks.widths``. The U-Net that the
+    paper prunes and compares with is this one with channels that double: with 4, 4, 8, 8, .. 64, 64
+    and back it has 353,949 parameters.
     """
 
     def __init__(
@@ -23,6 +29,7 @@ class LUNet(EncoderDecoder):
         depth: int = 4,
         padding: Padding = "same",
         norm: Norm = "batch",
+        widths: Sequence[int] = (),
     ) -> None:
         super().__init__(
             in_channels,
@@ -32,4 +39,5 @@ class LUNet(EncoderDecoder):
             padding=padding,
             norm=norm,
             order="relu-norm",
+            channels=widths,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from napari_unet.networks.blocks import EncoderDecoder, Norm, Padding
 
 
@@ -20,6 +22,8 @@ class UNet(EncoderDecoder):
     ``released=True`` is the network that the authors released with the paper, which differs from
     its figure: ReLU follows every up-convolution, and the last one keeps its 128 channels, which
     makes 192 with the skip connection; 31,100,354 parameters.
+
+    ``widths`` are the channels of a pruned network, see ``networks.widths``.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class UNet(EncoderDecoder):
         norm: Norm = "none",
         dropout: float = 0.5,
         released: bool = False,
+        widths: Sequence[int] = (),
     ) -> None:
         super().__init__(
             in_channels,
@@ -44,4 +49,5 @@ class UNet(EncoderDecoder):
             norm=norm,
             dropout=dropout,
             released=released,
+            channels=widths,
         )

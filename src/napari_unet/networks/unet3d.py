@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -37,7 +38,8 @@ class UNet3D(nn.Module):
     between them and the next level 1x2x2. Choose it such that the voxels of the next level are
     about cubes: 2 for 4 x 1 x 1 micrometres.
 
-    ``padding="same"`` pads with zeros so that the output is as large as the input.
+    ``padding="same"`` pads with zeros so that the output is as large as the input. ``widths`` are
+    the channels of a pruned network, see ``networks.widths``.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class UNet3D(nn.Module):
         padding: Padding = "valid",
         norm: Norm = "batch",
         flat: int = 0,
+        widths: Sequence[int] = (),
     ) -> None:
         if dims != 3:
             raise ValueError(f"The 3D U-Net works in 3D, not in {dims}D.")
@@ -60,23 +63,25 @@ class UNet3D(nn.Module):
         self.contracting = nn.ModuleList()
         self.up = nn.ModuleList()
         self.expansive = nn.ModuleList()
-        channels = in_channels
+        after = iter(widths or _regular(width, depth))
+        given, skips = in_channels, []
         for level in range(depth + 1):
-            first, second = width * 2**level, width * 2 ** (level + 1)
+            first, second = next(after), next(after)
             self.contracting.append(
-                _convolutions(channels, first, second, level < flat, padding, norm)
+                _convolutions(given, first, second, level < flat, padding, norm)
             )
-            channels = second
+            skips.append(given := second)
         for level in range(depth):
             self.pool.append(nn.MaxPool3d(_factors(level < flat)))
         for level in reversed(range(depth)):
-            step, kept = _factors(level < flat), width * 2 ** (level + 1)
-            self.up.append(nn.ConvTranspose3d(channels, channels, step, stride=step, bias=False))
+            raised, first, second = next(after), next(after), next(after)
+            step = _factors(level < flat)
+            self.up.append(nn.ConvTranspose3d(given, raised, step, stride=step, bias=False))
             self.expansive.append(
-                _convolutions(channels + kept, kept, kept, level < flat, padding, norm)
+                _convolutions(raised + skips[level], first, second, level < flat, padding, norm)
             )
-            channels = kept
-        self.head = nn.Conv3d(channels, out_channels, 1)
+            given = second
+        self.head = nn.Conv3d(given, out_channels, 1)
         he_initialise(self)
 
     def forward(self, x: Tensor, margin: int = 0) -> Tensor:
@@ -108,6 +113,14 @@ class UNet3D(nn.Module):
         depth = len(self.up)
         along_z = [0] * self.flat + needed_rims(depth - self.flat)
         return [(z, n, n) for z, n in zip(along_z, needed_rims(depth), strict=True)]
+
+
+def _regular(width: int, depth: int) -> list[int]:
+    """Channels after each convolution of the network as published."""
+    channels = [c for level in range(depth + 1) for c in (width << level, width << level + 1)]
+    for level in reversed(range(depth)):
+        channels += [width << level + 2, width << level + 1, width << level + 1]
+    return channels
 
 
 def _factors(flat: bool) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from napari_unet.networks.geometry import Geometry, encoder_decoder_geometry
 from napari_unet.networks.spec import Arguments, NetworkSpec
+from napari_unet.networks.widths import WIDTHS, Widths
 
 
 class LUNetArguments(Arguments):
@@ -17,6 +18,7 @@ class LUNetArguments(Arguments):
     depth: int = Field(4, ge=1, le=7, description="number of poolings")
     padding: Literal["valid", "same"] = "same"
     norm: Literal["none", "batch"] = "batch"
+    widths: Widths = Field((), description=WIDTHS)
 
 
 def _geometry(arguments: LUNetArguments, dims: int) -> Geometry:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from napari_unet.networks.geometry import Geometry, encoder_decoder_geometry
 from napari_unet.networks.spec import Arguments, FactsAt, NetworkSpec
+from napari_unet.networks.widths import WIDTHS, Widths
 
 
 class UNetArguments(Arguments):
@@ -23,6 +24,7 @@ class UNetArguments(Arguments):
         description="as released with the paper: ReLU after up-convolutions, the last keeps its "
         "channels",
     )
+    widths: Widths = Field((), description=WIDTHS)
 
 
 def _geometry(arguments: UNetArguments, dims: int) -> Geometry:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from napari_unet.networks.geometry import Geometry, encoder_decoder_geometry
 from napari_unet.networks.spec import Arguments, FactsAt, NetworkSpec
+from napari_unet.networks.widths import WIDTHS, Widths
 
 
 class UNet3DArguments(Arguments):
@@ -20,6 +21,7 @@ class UNet3DArguments(Arguments):
     flat: int = Field(
         0, ge=0, description="first levels that work in the plane, for voxels longer along z"
     )
+    widths: Widths = Field((), description=WIDTHS)
 
     @field_validator("flat")
     @classmethod
