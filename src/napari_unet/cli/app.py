@@ -15,6 +15,7 @@ from napari_unet.cli.commands import (
     gui,
     networks,
     predict,
+    prune,
     train,
 )
 
@@ -59,6 +60,7 @@ COMMANDS = (
     train.train,
     predict.predict,
     evaluate.evaluate,
+    prune.prune,
     export.export,
     networks.networks,
 )

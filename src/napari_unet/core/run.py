@@ -112,7 +112,7 @@ def prepare(
     )
     held_out: tuple[LabelledImage, ...] = ()
     if str(validation) not in ("auto", "none"):
-        held_out = _validation_images(Path(validation), labelled.kind, axes, dims)
+        held_out = validation_images(Path(validation), labelled.kind, axes, dims)
         validation = "auto"
     hashes = {one.image.name: image_hash(one.image) for one in labelled.images}
     clock = time.perf_counter()
@@ -264,9 +264,10 @@ def _interrupted(path: str | Path) -> tuple[Header, dict[str, Any]]:
     return header, state
 
 
-def _validation_images(
+def validation_images(
     folder: Path, kind: str, axes: str | None, dims: int
 ) -> tuple[LabelledImage, ...]:
+    """Images and labels of a validation folder; :class:`UserError` where they are not there."""
     if not (folder / "images").is_dir() or not (folder / "labels").is_dir():
         raise UserError(
             f"The validation folder {folder} must hold the folders 'images' and 'labels' "

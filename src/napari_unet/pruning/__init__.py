@@ -1,0 +1,1 @@
+"""Channels taken out of a trained network for good, with a little training in between."""
