@@ -1,6 +1,6 @@
 """Lean U-Net's claim on hippocampi in 3D: is a flat network, 36 times smaller, as good?
 
-python benchmarks/lean_hippocampus.py [--steps 200] [--seeds 3] [--minutes 30]
+python benchmarks/lean_hippocampus.py [--steps 400] [--seeds 3] [--minutes 32]
 python benchmarks/lean_hippocampus.py --table
 
 Every network makes the same number of steps with the same recipe, tile and batch: the comparison
@@ -49,7 +49,18 @@ NETWORKS: dict[str, dict[str, Any]] = {
 TARGETS = [117_600, 39_043, 19_700, 9_939]
 KEPT = {2: "39 thousand", 4: "10 thousand"}
 """Rounds whose networks are as large as a LUnet."""
-RECIPE: dict[str, Any] = {"tile": 96, "batch": 2, "w0": 0.0}
+# Heads lie in the scanner one way: what is anterior can be told by direction, so nothing is turned.
+# The rate is that of Lean U-Net's code. In bf16, CPUs now and then return weight gradients of the
+# smallest maps that are not finite.
+RECIPE: dict[str, Any] = {
+    "tile": 96,
+    "batch": 2,
+    "w0": 0.0,
+    "learning_rate": 1e-2,
+    "rotation": "none",
+    "mirror": False,
+}
+PRECISION = "float32"
 CLASSES = ("background", "anterior", "posterior")
 
 Pairs = list[tuple[Image, Image]]
@@ -84,6 +95,7 @@ def train_one(
         validation="none",
         seed=seed,
         device=device,
+        precision=PRECISION,
         **RECIPE,
     )
 
@@ -100,6 +112,7 @@ def prune(model: Model, images: Pairs, method: str, steps: int, seed: int, devic
         steps=steps,
         seed=seed,
         device=device,
+        precision=PRECISION,
     )
 
 
@@ -198,7 +211,7 @@ def _difference(some: list[dict[str, Any]], whole: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after")
