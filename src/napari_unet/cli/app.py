@@ -9,6 +9,7 @@ import typer
 
 from napari_unet import __version__
 from napari_unet.cli.commands import (
+    compare,
     demo,
     evaluate,
     export,
@@ -61,6 +62,7 @@ COMMANDS = (
     predict.predict,
     evaluate.evaluate,
     prune.prune,
+    compare.compare,
     export.export,
     networks.networks,
 )
