@@ -32,7 +32,7 @@ CAPTIONS = {
 def markdown(summary: Summary, pictures: Sequence[str]) -> str:
     """The whole of report.md."""
     blocks = [
-        f"# Comparison of {len(summary.rows)} networks",
+        f"# Comparison of {len(summary.rows)} network{'s' * (len(summary.rows) != 1)}",
         headline(summary),
         *([f"Zero-shot: {headline(summary, transfer=True)}"] if summary.settings.transfer else []),
         "## What was compared, and how",
@@ -127,6 +127,8 @@ def _metric(summary: Summary) -> str:
         "dice": f"Dice coefficient of {foreground}",
         "mean_iou": "mean of the intersection over union of each class other than 0",
     }.get(summary.metric, "as `napari-unet evaluate` defines it")
+    if summary.metric.startswith("iou_"):
+        what = f"intersection over union of class {summary.metric.removeprefix('iou_')}"
     lower = "" if summary.higher_is_better else ", lower is better"
     return (
         f"{summary.metric} by image ({what}{lower}). The others are in images.csv, and `--metric` "

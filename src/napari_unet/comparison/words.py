@@ -53,9 +53,10 @@ def headline(summary: Summary, *, transfer: bool = False) -> str:
     unclear = len(found) - len(better) - len(worse)
     total = f"{len(found)} network{'s' * (len(found) != 1)}"
     text = (
-        f"Of {total} tested against {REFERENCE} on {images} images, {_some(better, 'better')}, "
-        f"{_some(worse, 'worse')}, and for {unclear or 'none'} no difference could be shown "
-        f"(paired t-test by image, level {LEVEL} after Holm's correction)."
+        f"Of {total} tested against {REFERENCE} on {images} images, {_some(better, 'better')} and "
+        f"{_some(worse, 'worse')}"
+        + (f"; for {unclear} no difference could be shown" if unclear else "")
+        + f" (paired t-test by image, level {LEVEL} after Holm's correction)."
     )
     if not better:
         text += f" These images give no reason to prefer another network to {REFERENCE}."

@@ -1,0 +1,182 @@
+"""A whole comparison on small images: who learns on what, resuming, zero-shot, mistakes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_training
+import tifffile
+
+from napari_unet.comparison import cost, one_run
+from napari_unet.comparison.cost import measured_size
+from napari_unet.comparison.events import Event, Planned, Ran, Reported, Training
+from napari_unet.comparison.running import compare
+from napari_unet.errors import UserError
+
+USUAL: dict[str, Any] = {
+    "networks": ["unet", "lunet"],
+    "steps": 1,
+    "folds": 2,
+    "kind": "classes",
+    "device": "cpu",
+    "precision": "float32",
+}
+
+
+@pytest.fixture(autouse=True)
+def quick_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "WARM_UP", 1)
+    monkeypatch.setattr(cost, "MOST", 1)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("images", "masks", "ids", "other", "other-masks"):
+        (folder / name).mkdir()
+    for number in range(6):
+        image, ids = small_training.discs(number, 40)
+        images, masks = ("images", "masks") if number < 4 else ("other", "other-masks")
+        tifffile.imwrite(folder / images / f"{number}.tif", image)
+        tifffile.imwrite(folder / masks / f"{number}.tif", (ids > 0).astype(np.uint8) * 255)
+        if number < 4:
+            tifffile.imwrite(folder / "ids" / f"{number}.tif", ids)
+    return folder
+
+
+def begun(data: Path, out: Path, labels: str = "masks", **changed: Any) -> Iterator[Event]:
+    return compare(data / "images", data / labels, out, **(USUAL | changed))
+
+
+def test_from_images_to_a_report_with_a_break(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    transfer = (data / "other", data / "other-masks")
+    events = begun(data, out, transfer=transfer)
+    for event in events:
+        if isinstance(event, Ran) and event.number == 2:
+            break
+    events.close()  # type: ignore[attr-defined]
+    first = {path.name: path.stat().st_mtime_ns for path in (out / "runs").iterdir()}
+    assert set(first) == {"unet.fold-1.json", "lunet.fold-1.json"}
+    assert not (out / "report.md").exists()
+    again = list(begun(data, out, transfer=transfer))
+    assert isinstance(again[0], Planned)
+    assert (again[0].runs, again[0].finished) == (4, 2)
+    ran = [e for e in again if isinstance(e, Ran)]
+    assert [(e.result.network, e.result.fold, e.number) for e in ran] == [
+        ("unet", 2, 3),
+        ("lunet", 2, 4),
+    ]
+    assert {e.step for e in again if isinstance(e, Training)} == {1}
+    for name, time in first.items():
+        assert (out / "runs" / name).stat().st_mtime_ns == time
+    assert again[-1] == Reported(out / "report.md")
+    found = json.loads((out / "results.json").read_text())
+    tested = {r["fold"]: [s["name"] for s in r["test"]] for r in found["runs"]}
+    assert tested == {1: ["0", "1"], 2: ["2", "3"]}
+    assert all([s["name"] for s in r["transfer"]] == ["4", "5"] for r in found["runs"])
+    assert {r["start"] for r in found["runs"]} == {"random"}
+    assert all(r["macs"] > 0 and r["frames_per_second"] > 0 for r in found["runs"])
+
+    # Another metric, and fewer networks, cost no training.
+    events = begun(data, out, transfer=transfer, metric="iou_0", networks=["unet"])
+    assert not [e for e in events if isinstance(e, Ran)]
+    assert "iou_0 by image (intersection over union of class 0)" in (out / "report.md").read_text()
+    with pytest.raises(UserError, match="the number of steps was 1, now 2"):
+        next(begun(data, out, transfer=transfer, steps=2))
+
+
+def test_each_learns_on_the_other_folds_only(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, set[str], set[str], str]] = []
+    monkeypatch.setattr(one_run, "warm_up", lambda *_: None)
+
+    def look(task: one_run.Task, settings: Any) -> Iterator[Any]:
+        names = [{one.image.name for one in part} for part in (task.learn, task.test)]
+        seen.append((task.network, *names, task.start(settings)))  # type: ignore[arg-type]
+        return iter(())
+
+    monkeypatch.setattr(one_run, "run", look)
+    list(begun(data, tmp_path / "out", start="general", networks=["lunet"], folds=4))
+    assert len(seen) == 8
+    for network, learn, test, start in seen:
+        assert not learn & test
+        assert len(learn | test) == 4
+        assert start == ("general" if network == "unet" else "random")
+
+
+def test_objects_are_scored_as_objects(data: Path, tmp_path: Path) -> None:
+    list(begun(data, tmp_path, "ids", kind="objects", networks=["unet"]))
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert list(found["runs"][0]["test"][0]["values"]) == ["iou", "dice", "ap50", "seg"]
+
+
+def test_a_network_that_fails_does_not_stop_the_others(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = one_run.make_trainer
+
+    def broken(*arguments: Any, **keywords: Any) -> Any:
+        if keywords["network"] == "lunet":
+            raise RuntimeError("a layer\nis missing")
+        return make(*arguments, **keywords)
+
+    monkeypatch.setattr(one_run, "make_trainer", broken)
+    events = list(begun(data, tmp_path))
+    assert isinstance(events[-1], Reported)
+    assert [r.failed for r in events[-1].failed] == ["RuntimeError: a layer is missing"] * 2
+    assert "lunet failed in fold 1" in (tmp_path / "report.md").read_text()
+    monkeypatch.undo()
+    events = list(begun(data, tmp_path))
+    assert [e.result.network for e in events if isinstance(e, Ran)] == ["lunet", "lunet"]
+    assert events[-1] == Reported(tmp_path / "report.md")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"networks": ["nonsense"]}, "no network 'nonsense'"),
+        ({"networks": [" "]}, "at least one network"),
+        ({"networks": ["unet3d"]}, "not in 2D"),
+        ({"budget": "1s"}, "either a budget or a number"),
+        ({"steps": 0}, "0 steps are none"),
+        ({"budget": "soon", "steps": None}, "'soon' is not understood"),
+        ({"folds": 1}, "nothing to train on"),
+        ({"folds": 5}, "4 image"),
+        ({"kind": "what"}, "no labels of kind 'what'"),
+        ({"preset": "what"}, "no preset 'what'"),
+        ({"start": "what"}, "not from 'what'"),
+        ({"start": "general", "preset": "paper2015"}, "do not fit this preset"),
+        ({"metric": "ap50"}, "'ap50' is not computed"),
+        ({"device": "abacus"}, "no device 'abacus'"),
+        ({"dims": 4}, "2 or 3 dimensions"),
+    ],
+)
+def test_mistakes(data: Path, tmp_path: Path, changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        next(begun(data, tmp_path / "new", **changed))
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_would_leak(data: Path, tmp_path: Path) -> None:
+    own = (data / "images", data / "masks")
+    with pytest.raises(UserError, match="also trained on"):
+        next(begun(data, tmp_path / "new", transfer=own))
+    twice = np.stack([tifffile.imread(data / "images" / "0.tif")] * 2)
+    mask = np.stack([tifffile.imread(data / "masks" / "0.tif")] * 2)
+    with pytest.raises(UserError, match="are the same image"):
+        next(compare(list(twice), list(mask), tmp_path / "new", **USUAL))
+    coloured = np.zeros((1, 40, 40, 3), np.uint8)
+    with pytest.raises(UserError, match=r"3 channel\(s\)"):
+        next(begun(data, tmp_path / "new", transfer=(list(coloured), [mask[0]])))
+
+
+def test_sizes_that_are_measured() -> None:
+    assert measured_size("unet", {"width": 4, "padding": "same"}, 2) == (256, 256)
+    assert measured_size("unet", {}, 2) == (444, 444)  # valid: 260 out
