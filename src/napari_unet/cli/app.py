@@ -9,6 +9,7 @@ import typer
 
 from napari_unet import __version__
 from napari_unet.cli.commands import (
+    advise,
     compare,
     demo,
     evaluate,
@@ -63,6 +64,7 @@ COMMANDS = (
     evaluate.evaluate,
     prune.prune,
     compare.compare,
+    advise.advise,
     export.export,
     networks.networks,
 )

@@ -43,7 +43,7 @@ class Axis:
         """Round values inside the axis, about five."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            for factors in ((1,), (1, 3), (1, 2, 5), range(1, 10)):
+            for factors in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
                 found = [f * 10.0**d for d in decades for f in factors]
                 found = [v for v in found if self.low <= v <= self.high]
                 if len(found) >= 3:

@@ -13,6 +13,8 @@ from napari_unet.comparison.words import (
     p_value,
     sentence,
     signed,
+    spanned,
+    warning,
 )
 from napari_unet.evaluation.uscore import FEWEST, Range
 from napari_unet.networks import registry
@@ -34,6 +36,7 @@ def markdown(summary: Summary, pictures: Sequence[str]) -> str:
     blocks = [
         f"# Comparison of {len(summary.rows)} network{'s' * (len(summary.rows) != 1)}",
         headline(summary),
+        warning(summary),
         *([f"Zero-shot: {headline(summary, transfer=True)}"] if summary.settings.transfer else []),
         "## What was compared, and how",
         "\n".join(f"- {line}" for line in _how(summary)),
@@ -153,7 +156,7 @@ def _table(summary: Summary) -> str:
             _millions(row.parameters),
             number(row.macs / 1e9, 2),
             number(row.fps, 1),
-            f"{row.steps:g}",
+            spanned([r.steps for r in row.runs]),
             number(row.seconds_per_image, 2),
             _with_interval(row),
             signed(versus.test.difference) if versus else "reference",
@@ -251,8 +254,10 @@ def _caveats(summary: Summary) -> Iterator[str]:
     if uneven > 1.3:
         yield (
             f"The machine was not quiet: frames per second of one network differ by up to a factor "
-            f"of {uneven:.1f} between its runs (the table has the median)."
-        )
+            f"of {uneven:.1f} between its runs (the table has the median)"
+            + (", and equal time was not equal work: `--steps` does not depend on the machine."
+               if settings.budget is not None else ".")
+        )  # fmt: skip
     if len({r.device_name for r in runs}) > 1:
         yield "Runs come from several machines: frames per second cannot be compared."
     sizes = {r.network: r.input_size for r in runs}

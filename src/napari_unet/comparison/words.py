@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from napari_unet.comparison.summary import (
     LEVEL,
@@ -12,6 +13,9 @@ from napari_unet.comparison.summary import (
     Summary,
     fold_differences,
 )
+
+FEW_STEPS = 100
+"""A training with fewer steps than this has hardly begun."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -48,8 +52,14 @@ def headline(summary: Summary, *, transfer: bool = False) -> str:
     if not found:
         return f"No network could be tested against {REFERENCE}."
     images = max(versus.test.n for _, versus in found)
-    better = [row.network for row, versus in found if versus.verdict == "better"]
-    worse = [row.network for row, versus in found if versus.verdict == "worse"]
+    better, worse = (
+        [
+            row.network + ("" if _folds_agree(row, summary, transfer) else ", not in all folds")
+            for row, versus in found
+            if versus.verdict == verdict
+        ]
+        for verdict in ("better", "worse")
+    )
     unclear = len(found) - len(better) - len(worse)
     total = f"{len(found)} network{'s' * (len(found) != 1)}"
     text = (
@@ -87,6 +97,29 @@ def sentence(row: Row, summary: Summary, *, transfer: bool = False) -> str:
     )
 
 
+def _folds_agree(row: Row, summary: Summary, transfer: bool) -> bool:
+    apart = fold_differences(row, summary.row(REFERENCE), summary.metric, transfer=transfer)
+    return all(a > 0 for a in apart) or all(a < 0 for a in apart)
+
+
+def warning(summary: Summary) -> str:
+    """What must stand beside the headline; empty where nothing must."""
+    steps = [run.steps for row in summary.rows if not row.failed for run in row.runs]
+    if not steps or min(steps) >= FEW_STEPS:
+        return ""
+    return (
+        f"**These networks have hardly learnt anything yet**: their trainings made "
+        f"{spanned(steps)} steps. Which of them is best after so few says little about which is "
+        f"best: give a larger budget."
+    )
+
+
+def spanned(values: Sequence[float]) -> str:
+    """``7`` or ``3 to 12``."""
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
 def _by_fold(row: Row, summary: Summary, transfer: bool) -> str:
     """Whether the folds agree: each is a training of its own, and an image only a test of it."""
     apart = fold_differences(row, summary.row(REFERENCE), summary.metric, transfer=transfer)
@@ -110,4 +143,4 @@ def _some(names: list[str], word: str) -> str:
     if not names:
         return f"none is significantly {word}"
     verb = "is" if len(names) == 1 else "are"
-    return f"{len(names)} {verb} significantly {word} ({', '.join(names)})"
+    return f"{len(names)} {verb} significantly {word} ({'; '.join(names)})"

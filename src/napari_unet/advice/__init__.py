@@ -1,0 +1,1 @@
+"""Which network, width, tile and weight map fit the user's images and machine, and why."""

@@ -1,0 +1,138 @@
+"""Advice on images and labels: look, try, choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_unet.advice.choosing import Advice, Evidence, candidates, misses, plainly, rank
+from napari_unet.advice.features import Features, features_of
+from napari_unet.advice.limits import Limits
+from napari_unet.advice.trial import Candidate, Trial, try_out
+from napari_unet.core.sources import Sources, open_labelled
+from napari_unet.errors import UserError
+from napari_unet.prediction.device import choose_device, choose_precision, device_name
+from napari_unet.project.files import read_json
+
+
+@dataclass(frozen=True)
+class Advised:
+    """Choices, the best first, and what they rest on."""
+
+    features: Features
+    limits: Limits
+    choices: tuple[Advice, ...]
+    plainly: str
+    device: str
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; seconds, bytes and pixels."""
+        return {
+            "features": asdict(self.features),
+            "limits": asdict(self.limits),
+            "device": self.device,
+            "plainly": self.plainly,
+            "choices": [_choice(one) for one in self.choices],
+        }
+
+
+def advise(
+    images: Sources,
+    labels: Sources,
+    *,
+    limits: Limits | None = None,
+    comparison: str | Path | None = None,
+    kind: str | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    on_trial: Callable[[int, int, Candidate], object] | None = None,
+    trying: Callable[[Candidate], Trial] = try_out,
+) -> Advised:
+    """Look at 2D images and labels, try some networks on this machine, and rank them.
+
+    Parameters
+    ----------
+    limits
+        Memory and seconds for an image that must not be exceeded.
+    comparison
+        Folder of a finished ``napari-unet compare`` on such images: its verdicts are evidence.
+    on_trial
+        Called before each trial with its number, how many there are, and what is tried.
+    trying
+        What makes a trial; for tests.
+
+    Raises
+    ------
+    UserError
+        Input that cannot be used.
+    """
+    on = choose_device(device)
+    choose_precision(precision, on)
+    evidence = evidence_of(Path(comparison)) if comparison is not None else {}
+    opened = open_labelled(images, labels, kind=kind, axes=axes)
+    features = features_of(opened.images)
+    limits = limits or Limits()
+    wanted = candidates(features, on.type, evidence, given=device, precision=precision)
+    trials: list[Trial] = []
+    for number, one in enumerate(wanted, 1):
+        if on_trial is not None:
+            on_trial(number, len(wanted), one)
+        trials.append(_within_memory(one, limits, trying))
+    choices = rank(trials, features, limits, on.type, evidence)
+    return Advised(
+        features,
+        limits,
+        tuple(choices),
+        plainly(choices[0], evidence),
+        device_name(on),
+        opened.notes,
+    )
+
+
+def evidence_of(folder: Path) -> Evidence:
+    """Verdicts by network of a comparison; :class:`UserError` where there is none."""
+    path = folder / "results.json"
+    if not path.exists():
+        raise UserError(f"{folder} holds no finished comparison (results.json is missing).")
+    try:
+        rows = read_json(path)["networks"]
+        found = {str(row["network"]): row["verdict"] for row in rows}
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: it is no result of a comparison.") from error
+    return {
+        name: verdict for name, verdict in found.items() if verdict in ("better", "worse", "none")
+    }
+
+
+def _within_memory(
+    candidate: Candidate, limits: Limits, trying: Callable[[Candidate], Trial]
+) -> Trial:
+    """A trial; where only memory is in the way, another with a single tile a step."""
+    trial = trying(candidate)
+    if candidate.batch == 1 or "memory" not in misses(trial, limits).lower():
+        return trial
+    smaller = trying(candidate.model_copy(update={"batch": 1}))
+    return trial if misses(smaller, limits) else smaller
+
+
+def _choice(one: Advice) -> dict[str, Any]:
+    measured = one.trial.measured
+    return {
+        "rank": one.rank,
+        "network": one.candidate.network,
+        "arguments": one.candidate.arguments,
+        "width": one.candidate.arguments.get("width"),
+        "patch": one.candidate.tile,
+        "batch": one.candidate.batch,
+        "sigma": one.sigma,
+        "within_limits": not one.misses,
+        "misses": one.misses,
+        "step_seconds": measured.step_seconds if measured else None,
+        "image_seconds": measured.image_seconds if measured else None,
+        "memory": measured.memory if measured else None,
+        "why": one.why,
+    }
