@@ -138,8 +138,14 @@ def test_own_evidence_counts_most(tmp_path: Path) -> None:
         {"network": "cmunext", "verdict": "worse"},
         {"network": "ulite", "verdict": "none"},
     ]
-    (tmp_path / "results.json").write_text(json.dumps({"networks": rows}))
-    evidence = evidence_of(tmp_path)
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"networks": [row | {"steps": 3} for row in rows]}))
+    none, (note,) = evidence_of(tmp_path)
+    assert none == {}
+    assert "only 3 steps" in note
+    path.write_text(json.dumps({"networks": [row | {"steps": 300} for row in rows]}))
+    evidence, notes = evidence_of(tmp_path)
+    assert notes == []
     assert evidence == {"segnet": "better", "cmunext": "worse", "ulite": "none"}
     ranked = rank(tried(USUAL, evidence=evidence), USUAL, Limits(), "cpu", evidence)
     assert [ranked[0].candidate.network, ranked[-1].candidate.network] == ["segnet", "cmunext"]

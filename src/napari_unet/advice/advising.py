@@ -11,6 +11,7 @@ from napari_unet.advice.choosing import Advice, Evidence, candidates, misses, pl
 from napari_unet.advice.features import Features, features_of
 from napari_unet.advice.limits import Limits
 from napari_unet.advice.trial import Candidate, Trial, try_out
+from napari_unet.comparison.words import FEW_STEPS
 from napari_unet.core.sources import Sources, open_labelled
 from napari_unet.errors import UserError
 from napari_unet.prediction.device import choose_device, choose_precision, device_name
@@ -72,7 +73,7 @@ def advise(
     """
     on = choose_device(device)
     choose_precision(precision, on)
-    evidence = evidence_of(Path(comparison)) if comparison is not None else {}
+    evidence, notes = evidence_of(Path(comparison)) if comparison is not None else ({}, [])
     opened = open_labelled(images, labels, kind=kind, axes=axes)
     features = features_of(opened.images)
     limits = limits or Limits()
@@ -89,23 +90,31 @@ def advise(
         tuple(choices),
         plainly(choices[0], evidence),
         device_name(on),
-        opened.notes,
+        (*opened.notes, *notes),
     )
 
 
-def evidence_of(folder: Path) -> Evidence:
-    """Verdicts by network of a comparison; :class:`UserError` where there is none."""
+def evidence_of(folder: Path) -> tuple[Evidence, list[str]]:
+    """Verdicts by network of a comparison, and what is to be said of them.
+
+    One whose networks had hardly begun to learn is no evidence. :class:`UserError` where there is
+    no comparison.
+    """
     path = folder / "results.json"
     if not path.exists():
         raise UserError(f"{folder} holds no finished comparison (results.json is missing).")
     try:
         rows = read_json(path)["networks"]
         found = {str(row["network"]): row["verdict"] for row in rows}
+        steps = min((row["steps"] for row in rows if row["steps"] is not None), default=0)
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: it is no result of a comparison.") from error
-    return {
-        name: verdict for name, verdict in found.items() if verdict in ("better", "worse", "none")
-    }
+    if steps < FEW_STEPS:
+        return {}, [
+            f"The comparison in {folder} does not count: a network made only {steps:g} steps in it."
+        ]
+    kept = ("better", "worse", "none")
+    return {name: verdict for name, verdict in found.items() if verdict in kept}, []
 
 
 def _within_memory(

@@ -15,6 +15,7 @@ from napari_unet.comparison.canvas import (
     GRID,
     INK,
     ORANGE,
+    PAPER,
     RED,
     Axis,
     Sheet,
@@ -131,10 +132,12 @@ def costs(rows: list[Row], metric: str) -> Image.Image:
             sheet.line([(x, top), (x, top + high)], GRID)
             sheet.text(x, top + high + 12, short(value), size=10, colour=FAINT, anchor="mm")
         sheet.text(left + wide / 2, top + high + 30, name, size=11, colour=FAINT, anchor="mm")
-        for label, row in enumerate(rows, 1):
-            x, y = axis.place(of(row)), upright.place(row.test.mean)
+        places = [(axis.place(of(row)), upright.place(row.test.mean)) for row in rows]
+        for (x, y), row in zip(places, rows, strict=True):
+            sheet.dot(x, y, 8.2, PAPER)
             sheet.dot(x, y, 7.5, ORANGE if row.network == REFERENCE else BLUE, 0.85)
-            sheet.text(x, y, str(label), size=9, colour="#ffffff", anchor="mm")
+        for label, (x, y) in enumerate(places, 1):  # on top, so that none is hidden
+            sheet.text(x, y, str(label), size=9, colour=PAPER, anchor="mm")
     column = (WIDTH - 80) / 4
     for label, row in enumerate(rows, 1):
         x = 60 + (label - 1) % 4 * column
