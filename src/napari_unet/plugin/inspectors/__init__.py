@@ -1,0 +1,1 @@
+"""Inspectors: docks of their own beside the U-Net dock."""
