@@ -53,3 +53,20 @@ def go_to(
     size = max(sides[-2:])
     if visible.size and visible.min() > 0 and size < SMALLEST * visible.max():
         viewer.scene.camera.zoom *= float(SMALLEST * visible.max() / max(size, 1.0))
+
+
+def unit_of(layer: Any, dims: int) -> tuple[str, list[float]]:
+    """Unit of the last axis, short ('px', 'µm'), and what turns each spatial axis into it.
+
+    Units of another kind (pixels beside micrometres) are taken as they are.
+    """
+    units = list(layer.units[-dims:])
+    last = units[-1]
+    factors = []
+    for unit in units:
+        try:
+            factors.append(float((1 * unit).to(last).magnitude))
+        except Exception:  # pint has its own errors
+            factors.append(1.0)
+    short = f"{last:~}"
+    return ("px" if short in ("pixel", "px", "") else short), factors

@@ -117,7 +117,7 @@ class ScoreDock(LayerDock):
 
     def _guess(self) -> None:
         """Choose what is probably meant, where nothing is chosen."""
-        predictions = ("objects", "prediction", "measured objects", "probability")
+        predictions = ("objects", "kept objects", "prediction", "probability")
         for combo, wanted in ((self.prediction, predictions), (self.truth, ("labels",))):
             if combo.layer is not None:
                 continue

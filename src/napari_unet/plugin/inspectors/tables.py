@@ -17,7 +17,7 @@ from qtpy.QtCore import (
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 SORT = Qt.ItemDataRole.UserRole
-WIDEST = 100
+WIDEST = 125
 """Pixels that a column takes at most; a list of ids can be long."""
 Column = tuple[str, str]
 """Heading and what it means."""
