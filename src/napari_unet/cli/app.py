@@ -11,6 +11,7 @@ from napari_unet import __version__
 from napari_unet.cli.commands import (
     advise,
     compare,
+    check,
     demo,
     evaluate,
     export,
@@ -59,6 +60,7 @@ def _main(
 COMMANDS = (
     demo.demo,
     gui.gui,
+    check.check,
     train.train,
     predict.predict,
     evaluate.evaluate,

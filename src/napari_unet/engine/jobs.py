@@ -16,9 +16,11 @@ from napari_unet.annotations.checks import check_labels
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.annotations.targets import make_target
 from napari_unet.core import predict_files as predict_paths
+from napari_unet.core.dry_run import measure
 from napari_unet.engine.arrays import open_array
 from napari_unet.engine.protocol import (
     BoundaryWeights,
+    DryRun,
     Event,
     JobFinished,
     JobProgress,
@@ -33,6 +35,7 @@ from napari_unet.engine.training_service import TrainingService
 from napari_unet.engine.workspace import Labels, Workspace
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image, Index
+from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import TilePrediction
 from napari_unet.prediction.output import DTYPES, classes, uncertainty, write_tile
 
@@ -209,3 +212,22 @@ def boundary_weights(command: BoundaryWeights, workspace: Workspace) -> Job:
     weights = weight_map(target.objects, command.w0, command.sigma)
     array[...] = np.where(target.classes == UNLABELLED, np.float32(0), weights)
     yield (JobFinished(job=command.job),)
+
+
+def dry_run(command: DryRun, workspace: Workspace) -> Job:
+    """What a training step on the labels that there are would cost; one step a piece."""
+    labelled = workspace.labelled()
+    if not labelled:
+        raise UserError("Nothing is labelled yet: paint some of each class for a dry run.")
+    for state in measure(
+        labelled,
+        network=command.network,
+        arguments=command.arguments or None,
+        preset_name=command.preset,
+        settings=command.settings,
+        classes=[ClassDescription(name=c.name, color=c.color) for c in command.classes],
+        device=command.device,
+        precision=command.precision,
+    ):
+        yield (JobProgress(job=command.job, done=state.done, total=state.total),)
+    yield (JobFinished(job=command.job, result=state.to_json()),)

@@ -9,6 +9,7 @@ from napari_unet.engine.protocol import (
     BoundaryWeights,
     Cancel,
     Command,
+    DryRun,
     Event,
     JobFailed,
     LoadModel,
@@ -45,6 +46,8 @@ class PredictionService:
                 self._jobs[command.job] = jobs.predict_files(command, self._training)
             case BoundaryWeights():
                 self._jobs[command.job] = jobs.boundary_weights(command, self._workspace)
+            case DryRun():
+                self._jobs[command.job] = jobs.dry_run(command, self._workspace)
             case SaveModel():
                 self._jobs[command.job] = jobs.save_model(command, self._training)
             case LoadModel():

@@ -182,6 +182,23 @@ class BoundaryWeights(Message):
     sigma: float = 5.0
 
 
+class DryRun(Message):
+    """A few training steps on all labels, thrown away; the result says what a step costs here.
+
+    The fields are those of :class:`StartTraining`; the result is core.dry_run.DryRun as JSON.
+    """
+
+    type: Literal["dry_run"] = "dry_run"
+    job: str
+    network: str = "unet"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    preset: str = "live"
+    settings: dict[str, Any] = Field(default_factory=dict)
+    classes: tuple[ClassInfo, ...]
+    device: str = "auto"
+    precision: str = "auto"
+
+
 class Cancel(Message):
     type: Literal["cancel"] = "cancel"
     job: str
@@ -222,6 +239,7 @@ Command = Annotated[
     | Predict
     | PredictFiles
     | BoundaryWeights
+    | DryRun
     | Cancel
     | SaveModel
     | LoadModel

@@ -1,0 +1,250 @@
+"""``napari-unet check``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from napari_unet.annotations.kinds import KINDS, LabelKind
+from napari_unet.cli.console import note, result
+from napari_unet.errors import UserError
+from napari_unet.images.image import Image
+from napari_unet.images.reading import find_files, read_image, stem
+from napari_unet.model.file import read_header
+from napari_unet.model.header import Header
+from napari_unet.preflight import (
+    Expected,
+    Issue,
+    Planes,
+    fix_all,
+    lint_image,
+    lint_images,
+    lint_labels,
+    lint_together,
+)
+
+
+@dataclass
+class Checked:
+    """One image, its labels as they are in the file, and what was found."""
+
+    image: Image
+    labels: npt.NDArray[Any] | None = None
+    issues: list[Issue] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.image.leading_shape + self.image.spatial_shape
+
+
+def run_check(
+    images: str,
+    labels: str | None,
+    *,
+    kind: str | None,
+    model: Path | None,
+    fix: Path | None,
+    dry_run: bool,
+    axes: str | None,
+    as_json: bool,
+) -> None:
+    """Print what was found. Raises typer.Exit(1) when something cannot be used, and UserError."""
+    if labels is None and (fix is not None or dry_run):
+        raise UserError("Give the LABELS too: without them there is nothing to mend or to train.")
+    header = read_header(model) if model is not None else None
+    dims = header.dims if header is not None else 2
+    checked = [Checked(read_image(path, axes, dims)) for path in find_files(images)]
+    chosen = _kind(kind)
+    if labels is not None:
+        _read_labels(checked, find_files(labels))
+        chosen = chosen or _guessed(checked, dims)
+    for one in checked:
+        one.issues += lint_image(one.image, _expected(header))
+    _put(checked, lint_images([one.image for one in checked]))
+    if chosen is not None:
+        _check_labels(checked, chosen, dims)
+        if fix is not None:
+            _mend(checked, chosen, dims, fix)
+    errors = sum(issue.level == "error" for one in checked for issue in one.issues)
+    measured = None
+    if dry_run:
+        if errors:
+            note("Note: no dry run, for there are errors.")
+        else:
+            measured = _dry_run(images, str(labels), chosen, axes)
+    _print(checked, measured, as_json)
+    if errors:
+        raise typer.Exit(1)
+
+
+def _kind(kind: str | None) -> LabelKind | None:
+    if kind is None:
+        return None
+    for known in KINDS:
+        if kind == known:
+            return known
+    raise UserError(f"There are no labels of kind {kind!r}; choose from {', '.join(KINDS)}.")
+
+
+def _expected(header: Header | None) -> Expected | None:
+    if header is None:
+        return None
+    known = header.normalisation
+    fixed = known.method == "training"
+    return Expected(
+        header.in_channels,
+        header.dims,
+        known.low if fixed else None,
+        known.high if fixed else None,
+        header.spacing,
+    )
+
+
+def _read_labels(checked: list[Checked], paths: Sequence[Path]) -> None:
+    files = {stem(path): path for path in paths}
+    if len(checked) == len(paths) == 1:
+        files = {checked[0].image.name: paths[0]}
+    for one in checked:
+        path = files.pop(one.image.name, None)
+        if path is None:
+            text = "It has no labels: they must have the same name, apart from the extension."
+            one.issues.append(Issue("warning", "no-labels", text))
+            continue
+        try:
+            one.labels = _pixels(path, one.image)
+        except UserError as error:
+            one.issues.append(Issue("error", "unreadable", str(error)))
+    if files:
+        shown = ", ".join(path.name for path in list(files.values())[:5])
+        note(f"Note: {len(files)} label file(s) belong to no image ({shown}).")
+    if len(files) == len(paths):
+        raise UserError("No label file belongs to any of the images: they must have their names.")
+
+
+def _pixels(path: Path, image: Image) -> npt.NDArray[Any]:
+    """Leading + spatial where the axes allow, else as in the file; colours stand last."""
+    try:
+        found = read_image(path, labels=True)
+    except UserError:
+        found = read_image(path)  # raises again unless it was the colours
+        if "c" not in found.axes:
+            raise
+        return np.moveaxis(np.asarray(found.data[...]), found.axes.index("c"), -1)
+    data = np.asarray(found.data[...])
+    wanted = "".join(a for a in "tzyx" if a in image.axes)
+    if set(found.axes) == set(wanted):
+        return data.transpose([found.axes.index(a) for a in wanted])
+    return data
+
+
+def _guessed(checked: Sequence[Checked], dims: int) -> LabelKind:
+    from napari_unet.core.sources import guess_kind
+
+    fitting = [
+        Image(one.image.name, one.labels, one.image.axes.replace("c", ""), one.image.dims)
+        for one in checked
+        if one.labels is not None
+        and one.labels.shape == one.shape
+        and one.image.axes.replace("c", "") in ("yx", "zyx", "tyx", "tzyx")
+    ]
+    if not fitting:
+        note("Note: labels were taken for classes; if that is wrong, say so with --labels.")
+        return "classes"
+    try:
+        kind, text = guess_kind(fitting)
+    except UserError as error:
+        note(f"Note: {error}")
+        return "classes"
+    note(f"Note: {text}")
+    return kind
+
+
+def _check_labels(checked: Sequence[Checked], kind: LabelKind, dims: int) -> None:
+    whole = [o.labels for o in checked if o.labels is not None and o.labels.dtype.kind in "bui"]
+    every = {int(v) for labels in whole for v in np.unique(labels)}
+    planes = []
+    for one in checked:
+        if one.labels is None:
+            continue
+        one.issues += lint_labels(
+            one.labels, kind, one.shape, dims=dims, complete=True, elsewhere=every
+        )
+        if one.labels.shape == one.shape:
+            pixels = one.image.data[...] if _small(one.image) else None
+            planes.append(Planes.of(one.image.name, one.labels, dims, pixels))
+    _put(checked, lint_together(planes, kind))
+
+
+def _small(image: Image) -> bool:
+    return bool(np.prod(image.data.shape, dtype=float) * image.data.dtype.itemsize < 2**28)
+
+
+def _put(checked: Sequence[Checked], found: Sequence[tuple[str, Issue]]) -> None:
+    by_name = {one.image.name: one for one in checked}
+    for name, issue in found:
+        by_name[name].issues.append(issue)
+
+
+def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) -> None:
+    import tifffile
+
+    from napari_unet.project.files import disk_error
+
+    kinds = set()
+    for one in checked:
+        if one.labels is None:
+            continue
+        fixed, done = fix_all(one.labels, kind, one.shape, dims=dims)
+        kinds.add(fixed.kind)
+        path = folder / f"{one.image.name}.tif"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if path.exists() and one.image.path is not None and path.samefile(one.image.path):
+                raise UserError(f"{path} is the image itself: give --fix another folder.")
+            top = int(fixed.labels.max(initial=0))
+            dtype = np.uint8 if fixed.kind != "objects" else np.int32
+            array = fixed.labels.astype(dtype if top <= np.iinfo(dtype).max else np.int64)
+            tifffile.imwrite(path, array, compression="zlib")
+        except OSError as error:
+            raise disk_error(error, str(path)) from error
+        for issue in done:
+            note(f"{path.name}: {issue.fix.label if issue.fix else ''} ({issue.code})")
+    note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
+
+
+def _dry_run(
+    images: str, labels: str, kind: LabelKind | None, axes: str | None
+) -> dict[str, Any] | None:
+    from napari_unet.core import open_labelled
+    from napari_unet.core.dry_run import measure
+
+    opened = open_labelled(images, labels, kind=kind, axes=axes)
+    *_, last = measure(opened.images)
+    return last.to_json()
+
+
+def _print(checked: Sequence[Checked], measured: dict[str, Any] | None, as_json: bool) -> None:
+    levels = [issue.level for one in checked for issue in one.issues]
+    if as_json:
+        listed = [
+            {"name": one.image.name, "issues": [issue.to_json() for issue in one.issues]}
+            for one in checked
+        ]
+        counts = {f"{level}s": levels.count(level) for level in ("error", "warning", "note")}
+        result(json.dumps({"images": listed, **counts, "dry_run": measured}, indent=1))
+        return
+    for one in checked:
+        for issue in one.issues:
+            mend = f" [--fix: {issue.fix.label}]" if issue.fix is not None else ""
+            result(f"{one.image.name}: {issue.level}: {issue.message}{mend}")
+    if measured is not None:
+        result(measured["text"])
+    if not levels:
+        result(f"{len(checked)} image(s): nothing is wrong.")

@@ -1,0 +1,99 @@
+"""``napari-unet check``, typed as a person would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from skimage.draw import disk
+from typer.testing import CliRunner
+
+from napari_unet.cli import app
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """images/ and ids/: good, split (two objects, one id), missing, big (labels too large)."""
+    for sub in ("images", "ids"):
+        (tmp_path / sub).mkdir()
+    ids = np.zeros((64, 64), np.uint16)
+    for number, centre in enumerate([(15, 15), (15, 45), (45, 15), (45, 45)], 1):
+        ids[disk(centre, 9)] = number
+    wrong = np.where(ids == 4, 1, ids)
+    large = np.zeros((70, 64), np.uint16)
+    large[:64] = ids
+    large[66:69, 3:20] = 9
+    for seed, (name, labels) in enumerate(
+        {"good": ids, "split": wrong, "missing": None, "big": large}.items()
+    ):
+        noise = np.random.default_rng(seed).normal(60, 20, ids.shape)
+        image = (noise + 120 * (ids > 0)).clip(0, 250).astype(np.uint8)
+        tifffile.imwrite(tmp_path / "images" / f"{name}.tif", image)
+        if labels is not None:
+            tifffile.imwrite(tmp_path / "ids" / f"{name}.tif", labels)
+    return tmp_path
+
+
+def run(*arguments: object, code: int = 0) -> tuple[str, str]:
+    outcome = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert outcome.exit_code == code, outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    return outcome.stdout, outcome.stderr
+
+
+def test_findings_on_stdout_and_exit_code(folder: Path) -> None:
+    out, _ = run("check", folder / "images", folder / "ids", "--labels", "objects", code=1)
+    lines = out.splitlines()
+    assert len(lines) == 3
+    assert any(line.startswith("big: error: ") and "outside the image" in line for line in lines)
+    assert any("split: warning" in line and "ids of their own" in line for line in lines)
+    assert any("missing: warning: It has no labels" in line for line in lines)
+
+
+def test_json_and_a_guessed_kind(folder: Path) -> None:
+    out, _ = run(
+        "check", folder / "images", folder / "ids", "--labels", "objects", "--json", code=1
+    )
+    report = json.loads(out)
+    codes = {one["name"]: [i["code"] for i in one["issues"]] for one in report["images"]}
+    assert codes == {
+        "big": ["outside"], "good": [], "missing": ["no-labels"], "split": ["split-object"]
+    }  # fmt: skip
+    assert (report["errors"], report["warnings"]) == (1, 2)
+    good = [folder / sub / "good.tif" for sub in ("images", "ids")]
+    assert "taken for objects" in run("check", *good)[1]
+
+
+def test_mended_labels_are_clean_and_the_old_ones_stay(folder: Path) -> None:
+    before = (folder / "ids" / "split.tif").read_bytes()
+    mended = folder / "mended"
+    _, err = run(
+        "check", folder / "images", folder / "ids", "--labels", "objects", "--fix", mended, code=1
+    )
+    assert "split.tif: Give them ids of their own" in err
+    assert (folder / "ids" / "split.tif").read_bytes() == before
+    (folder / "images" / "missing.tif").unlink()
+    out, _ = run("check", folder / "images", mended, "--labels", "objects")
+    assert out == "3 image(s): nothing is wrong.\n"
+
+
+def test_images_alone_and_mistakes(folder: Path) -> None:
+    assert "4 image(s): nothing" in run("check", folder / "images")[0]
+    assert "Give the LABELS" in run("check", folder / "images", "--dry-run", code=1)[1]
+    kinds = run("check", folder / "images", folder / "ids", "--labels", "cells", code=1)[1]
+    assert "choose from scribbles" in kinds
+    assert "Example" in run("check", "--help")[0]
+
+
+def test_labels_in_colour_are_a_finding(folder: Path) -> None:
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[20:40, 20:40] = (255, 0, 0)
+    tifffile.imwrite(folder / "rgb.tif", rgb, photometric="rgb")
+    out, _ = run("check", folder / "images" / "good.tif", folder / "rgb.tif", code=1)
+    assert "Make each colour a class" in out
+    mended = folder / "mended"
+    run("check", folder / "images" / "good.tif", folder / "rgb.tif", "--fix", mended, code=1)
+    np.testing.assert_array_equal(np.unique(tifffile.imread(mended / "good.tif")), [0, 1])
