@@ -161,6 +161,7 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
         finish_prediction(session, event.job)
     else:
         session.tell("info", f"{job.what}: done.")
+    session.job_ended.emit(event)
     session.jobs_changed.emit()
 
 

@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 class Session:
     """Images, labels, training and results of one viewer.
 
-    Signals carry nothing: who listens reads the state. ``told`` carries (level, sentence).
+    Signals carry nothing: who listens reads the state. ``told`` carries (level, sentence),
+    ``job_ended`` the JobFinished or JobFailed of a job that was known.
     """
 
     told = Signal(str, str)
@@ -47,6 +48,7 @@ class Session:
     training_changed = Signal()
     curves_changed = Signal()
     jobs_changed = Signal()
+    job_ended = Signal(object)
     tiles_changed = Signal()
     project_changed = Signal()
 

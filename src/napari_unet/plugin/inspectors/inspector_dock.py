@@ -1,0 +1,123 @@
+"""What the inspectors share: a dock of a viewer's session that lets go of it when it is closed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QMainWindow, QVBoxLayout
+
+from napari_unet.errors import UserError
+from napari_unet.plugin.images import ImageEntry
+from napari_unet.plugin.labels import LabelEntry
+from napari_unet.plugin.main_dock import drive, end_session, session_of
+from napari_unet.plugin.widgets import Section, words
+
+log = logging.getLogger(__name__)
+
+
+class InspectorDock(Section):
+    """A dock beside the main one. Subclasses fill ``column`` and implement :meth:`look`.
+
+    ``look`` is called every ``PERIOD`` milliseconds while the dock is visible: it compares what is
+    on screen with what the dock shows, so that painting, undo, sliders and chosen layers all count
+    without a connection to each of them. It must be quick.
+    """
+
+    PERIOD = 250
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(session_of(viewer))
+        self.viewer = viewer
+        drive(self.session)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(8, 4, 8, 4)
+        self.column.setSpacing(4)
+        self.message = words()
+        self.message.setObjectName("inspector_message")
+        self.message.hide()
+        self.released = self._window_known = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(self.PERIOD)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start()
+
+    def look(self) -> None:
+        """See the class."""
+
+    def say(self, text: str) -> None:
+        """A sentence at the bottom of the dock; an empty one hides it."""
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def image(self) -> ImageEntry | None:
+        """The image that the main dock works on; else the first one of the viewer."""
+        session = self.session
+        if session.current is None:
+            for layer in self.viewer.layers:
+                own = layer.metadata.get("napari_unet")
+                if type(layer).__name__ == "Image" and own is None:
+                    entry = session.use_image(layer)
+                    session.adopt_labels(entry)
+                    break
+        return session.current
+
+    def labels(self) -> LabelEntry | None:
+        """The labels of that image."""
+        entry = self.image()
+        return self.session.labels.get(entry.id) if entry is not None else None
+
+    def in_background(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """``done(work())``, with ``work`` in a thread; what goes wrong becomes a sentence."""
+
+        def returned(result: Any) -> None:
+            if not self.released:
+                done(result)
+
+        def errored(error: Exception) -> None:
+            if not self.released:
+                self._failed(error)
+
+        create_worker(work, _connect={"returned": returned, "errored": errored})
+
+    def _tick(self) -> None:
+        if self.released or self.session.closed or not self.isVisible():
+            return
+        try:
+            self.look()
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, UserError):
+            self.say(str(error))
+        else:
+            log.error("an inspector failed", exc_info=error)
+            self.say(f"That did not work: {error}. Details are in the log.")
+
+    def event(self, event: QEvent | None) -> bool:
+        """Closing with X is told by nothing but the widget being taken out of its window."""
+        taken_out = event is not None and event.type() == QEvent.Type.ParentChange
+        if taken_out and self._window_known and self.parent() is None:
+            self.release()
+            self.deleteLater()
+        return bool(super().event(event))
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Once in its window, the dock knows whose end is the session's end too."""
+        super().showEvent(event)
+        window = self.window()
+        if not self._window_known and isinstance(window, QMainWindow):
+            self._window_known = True
+            session = self.session
+            window.destroyed.connect(lambda *_: end_session(session))
+
+    def release(self) -> None:
+        """Let go of session and viewer."""
+        if not self.released:
+            self.released = True
+            self._timer.stop()
+            super().release()
