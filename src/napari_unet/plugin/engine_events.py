@@ -121,9 +121,11 @@ def _preview(session: Session, event: PreviewReady) -> None:
     if len(session.classes) != len(probability):
         return
     viewer = session.viewer
+    classes = probability.argmax(0).astype(np.uint8)
+    session.correcting.predicted(entry, event.index, event.box, classes)
     if "prediction" in session.shown:
         layer = derived.class_layer(viewer, entry, session.classes)
-        derived.write_box(layer, event.index, event.box, probability.argmax(0).astype(np.uint8))
+        derived.write_box(layer, event.index, event.box, classes)
     if "probability" in session.shown:
         layer = derived.image_layer(viewer, entry, "probability", 1.0, "magenta")
         derived.write_box(layer, event.index, event.box, 1 - probability[0])

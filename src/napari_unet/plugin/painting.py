@@ -154,6 +154,7 @@ def _keep(session: Session, one: LabelEntry, index: Index) -> None:
         session.project.record(one, before, index)
     except UserError as error:
         session.tell("error", str(error))
+    session.correcting.painted(one, before, index)
     if one.kind != "objects":
         _know_classes(session, one.kind, one.sent[index])
     if one.entry.ready:

@@ -84,6 +84,9 @@ def finish_prediction(session: Session, job: str) -> None:
         return
     layer = derived.class_layer(viewer, entry, session.classes)
     layer.data = np.array(arrays["classes"])
+    whole = tuple((0, n) for n in entry.image.spatial_shape)
+    for index in entry.image.indices():
+        session.correcting.predicted(entry, index, whole, layer.data[index])
     if "objects" in arrays:
         derived.object_layer(viewer, entry).data = np.array(arrays["objects"])
     if "probability" in arrays:

@@ -164,6 +164,7 @@ def open_project(session: Session, folder: str | Path) -> None:
         session.training.load_curves(curves)
     if project.has_model:
         load_model(session, project.model_path)
+    session.correcting.load()
     session.classes_changed.emit()
     session.curves_changed.emit()
     session.training_changed.emit()

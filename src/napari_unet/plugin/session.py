@@ -25,6 +25,7 @@ from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
 from napari_unet.plugin import derived, labels, painting, regions
 from napari_unet.plugin.channels import channels_first, needs_channels_first
+from napari_unet.plugin.correcting import Correcting
 from napari_unet.plugin.engine_events import handle
 from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
 from napari_unet.plugin.labels import LabelEntry
@@ -85,6 +86,7 @@ class Session:
         self.numbers = 0
         self.engine_was_ready = False
         self.looking = Looking(self)
+        self.correcting = Correcting(self)
         self._later: deque[Callable[[], None]] = deque()
         self._disconnect: list[Callable[[], None]] = []
         self._saved_curves = 0.0
