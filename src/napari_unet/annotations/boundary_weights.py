@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from napari_unet.annotations.objects import renumber
+from napari_unet.annotations.two_nearest import two_nearest
 from napari_unet.errors import UserError
 
 #: Weights below this are left out, which bounds how far an object has to be looked at.
@@ -39,24 +38,16 @@ def boundary_weights(
         raise UserError(f"sigma of the boundary weights is {sigma:g}; give a number above 0.")
     if not (np.isfinite(w0) and w0 >= 0):
         raise UserError(f"w0 of the boundary weights is {w0:g}; give 0 or a number above it.")
-    ids = renumber(objects)
-    nearest = np.full(ids.shape, np.inf, np.float32)
-    second = nearest.copy()
     if w0 <= NEGLIGIBLE:
-        return np.zeros(ids.shape, np.float32)
-    # Where d1 + d2 is larger than this, the weight is negligible; so an object matters only in its
-    # bounding box grown by it, and one small distance transform an object is enough.
-    reach = int(np.ceil(sigma * np.sqrt(2 * np.log(w0 / NEGLIGIBLE))))
-    for number, box in enumerate(ndimage.find_objects(ids), start=1):
-        window = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
-        distance = ndimage.distance_transform_edt(ids[window] != number).astype(np.float32)
-        first, then = nearest[window], second[window]
-        np.minimum(then, np.maximum(first, distance), out=then)
-        np.minimum(first, distance, out=first)
-    nearest += second
-    nearest[ids != 0] = np.inf
-    weights = np.float32(w0) * np.exp(-((nearest / np.float32(sigma)) ** 2) / 2)
+        return np.zeros(np.shape(objects), np.float32)
+    total = two_nearest(objects, reach_of(w0, sigma)).total
+    weights = np.float32(w0) * np.exp(-((total / np.float32(sigma)) ** 2) / 2)
     return weights.astype(np.float32, copy=False)
+
+
+def reach_of(w0: float, sigma: float) -> float:
+    """d1 + d2 beyond which a weight is ``NEGLIGIBLE``, in pixels."""
+    return sigma * float(np.sqrt(2 * np.log(max(w0, 2 * NEGLIGIBLE) / NEGLIGIBLE)))
 
 
 def class_balance(counts: npt.ArrayLike, strength: float = 1.0) -> tuple[float, ...]:

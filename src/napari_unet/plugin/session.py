@@ -52,6 +52,7 @@ class Session:
     job_ended = Signal(object)
     tiles_changed = Signal()
     project_changed = Signal()
+    settings_changed = Signal()
 
     def __init__(
         self, viewer: Any, *, engine: EngineClient | None = None, project: ProjectLink | None = None

@@ -162,7 +162,8 @@ class TrainSection(Section):
         plain = preset(session.preset, network=session.network)
         dims = registry.spec(plain.network).dims[0]
         known = registry.check_arguments(plain.network, plain.arguments, dims)
-        settings: dict[str, object] = {}
+        here = {*ADVANCED, "arguments"}
+        settings: dict[str, object] = {k: v for k, v in session.settings.items() if k not in here}
         arguments = {
             name: value
             for name, value in self.arguments.values().items()
