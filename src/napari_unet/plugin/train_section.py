@@ -77,6 +77,7 @@ class TrainSection(Section):
         self._build()
         self.network_combo.activated.connect(self.guard(lambda *_: self._chosen()))
         self.preset_combo.activated.connect(self.guard(lambda *_: self._chosen()))
+        self.listen(session.settings_changed, self._fill_settings)
         self.listen(session.training_changed, self.refresh)
         self.listen(session.curves_changed, self.refresh_curves)
         self._fill_settings()

@@ -1,0 +1,56 @@
+"""Pictures of the inspectors that show what the network is taught and sees.
+
+QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/shots/glassbox.py [NAME]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from screenshots import Window
+
+from napari_unet.samples import touching_cells_layers
+
+
+def beside(window: Window, dock: Any, name: str) -> Any:
+    """Put an inspector in front of the main dock."""
+    frame = window.viewer.window.add_dock_widget(dock, name=name, area="right", tabify=True)
+    frame.show()
+    frame.raise_()
+    window.wait(1)
+    window.viewer.fit_to_view()
+    return dock
+
+
+def boundary_weights(cache: Path) -> None:
+    """Cells with a sigma that leaves some gaps unprotected, and the list of them."""
+    from napari_unet.plugin.inspectors.boundary_weights import BoundaryWeightsDock
+
+    window = Window(touching_cells_layers(), cache)
+    window.click("mark_view")
+    dock = beside(window, BoundaryWeightsDock(window.viewer), "Boundary weights")
+    window.wait(20, until=lambda: dock.live is not None)
+    dock.sliders["sigma"].setValue(2.4)
+    for one in window.session.labels.values():
+        one.layer.opacity = 0.3
+    window.save("boundary-weights-live")
+    window.close()
+
+
+SHOTS = {"boundary_weights": boundary_weights}
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(SHOTS)
+    for name in chosen:
+        with tempfile.TemporaryDirectory() as cache:
+            SHOTS[name](Path(cache))
+
+
+if __name__ == "__main__":
+    main()
