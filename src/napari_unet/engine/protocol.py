@@ -9,31 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-Box = tuple[tuple[int, int], ...]
-"""((start, stop), ...) by spatial axis."""
-Index = tuple[int, ...]
-"""Position along the leading (non-spatial, non-channel) axes; () for a single plane."""
-
-
-class Message(BaseModel):
-    # A loss may be NaN or infinite, which must not arrive as null.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-class ArrayRef(Message):
-    """Where an array lies. ``npy``: memory-mapped file; ``zarr``: a zarr array or group member."""
-
-    kind: Literal["npy", "zarr"]
-    path: str
-    component: str = ""
-
-
-class ClassInfo(Message):
-    name: str
-    color: str
-
+from napari_unet.engine.inspecting import Inspecting, SnapshotKept
+from napari_unet.engine.messages import ArrayRef as ArrayRef
+from napari_unet.engine.messages import Box as Box
+from napari_unet.engine.messages import ClassInfo as ClassInfo
+from napari_unet.engine.messages import Index as Index
+from napari_unet.engine.messages import Message as Message
 
 # ---------------------------------------------------------------- commands
 
@@ -240,6 +223,7 @@ Command = Annotated[
     | PredictFiles
     | BoundaryWeights
     | DryRun
+    | Inspecting
     | Cancel
     | SaveModel
     | LoadModel
@@ -400,6 +384,7 @@ Event = Annotated[
     | NoticeGiven
     | PreviewReady
     | CheckpointWritten
+    | SnapshotKept
     | TileDone
     | JobProgress
     | JobFinished

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
 from napari_unet.engine.channel import Outbox
+from napari_unet.engine.inspection_service import InspectionService
 from napari_unet.engine.prediction_service import PredictionService
 from napari_unet.engine.protocol import (
     Command,
@@ -37,6 +38,7 @@ class Server:
         self.workspace = Workspace()
         self.training = TrainingService(self.workspace, outbox.put)
         self.prediction = PredictionService(self.workspace, self.training, outbox.put)
+        self.inspection = InspectionService(self.workspace, self.training, outbox.put)
 
     def run(self) -> None:
         """Return when a :class:`Shutdown` was carried out."""
@@ -49,10 +51,11 @@ class Server:
             self._threads.adapt(fixed=self.training.repeatable)
             self.training.advance()
             self.prediction.advance()
+            self.inspection.advance()
 
     def _commands(self) -> Iterator[Command]:
         """What is waiting; the next one, however long it takes, when there is nothing to do."""
-        if not self.training.busy and not self.prediction.busy:
+        if not (self.training.busy or self.prediction.busy or self.inspection.busy):
             yield self._inbox.get()
         while True:
             try:
@@ -61,7 +64,7 @@ class Server:
                 return
 
     def _carry_out(self, command: Command) -> None:
-        for service in (self.workspace, self.training, self.prediction):
+        for service in (self.workspace, self.training, self.prediction, self.inspection):
             try:
                 service.handle(command)
             except Exception as error:

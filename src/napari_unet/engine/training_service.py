@@ -64,6 +64,11 @@ class TrainingService:
         self.device = self.precision = "auto"
 
     @property
+    def run(self) -> TrainingRun | None:
+        """The training at hand, under way or ended; None before the first and after a reset."""
+        return self._run
+
+    @property
     def busy(self) -> bool:
         """Whether :meth:`advance` has anything to do."""
         return (self._run is not None and self._run.able) or self._preview_due

@@ -25,6 +25,17 @@ class Batch:
     weights: Tensor
 
 
+@dataclass(frozen=True)
+class Draw:
+    """A batch and how it came about: ``grid`` (B, *input, dims) says where each pixel was fetched,
+    in pixels from ``centres`` of ``planes``, before the greys were varied."""
+
+    batch: Batch
+    planes: tuple[TrainingPlane, ...]
+    centres: tuple[tuple[float, ...], ...]
+    grid: Tensor
+
+
 def draw_batch(
     data: TrainingData,
     preset: Preset,
@@ -36,6 +47,30 @@ def draw_batch(
     generator: torch.Generator,
     device: torch.device,
 ) -> Batch:
+    """The batch of :func:`draw`."""
+    return draw(
+        data,
+        preset,
+        batch=batch,
+        output=output,
+        border=border,
+        balance=balance,
+        generator=generator,
+        device=device,
+    ).batch
+
+
+def draw(
+    data: TrainingData,
+    preset: Preset,
+    *,
+    batch: int,
+    output: tuple[int, ...],
+    border: tuple[int, ...],
+    balance: Tensor,
+    generator: torch.Generator,
+    device: torch.device,
+) -> Draw:
     """Draw ``batch`` deformed pieces whose output is ``output`` pixels large.
 
     Every plane with labels is as likely as any other. Half the pieces are placed around a pixel of
@@ -47,13 +82,16 @@ def draw_batch(
         raise UserError("Nothing is left to train on: label more, or train without validation.")
     size = tuple(n + 2 * b for n, b in zip(output, border, strict=True))
     half = reach(size, preset)
-    images, labels = [], []
+    images, labels, chosen, centres = [], [], [], []
     for _ in range(batch):
         plane = planes[int(torch.randint(len(planes), (), generator=generator))]
         corner = _place(plane, output, generator)
         window: Box = tuple(
             (c - h, c + h + n % 2) for c, h, n in zip(corner, half, size, strict=True)
         )
+        chosen.append(plane)
+        # A window of even size has its centre between two pixels.
+        centres.append(tuple((a + b - 1) / 2 for a, b in window))
         images.append(plane.read_pixels(window))
         labels.append(plane.read_labels(window))
     grid = sampling_grid(size, batch, preset, generator, device)
@@ -65,7 +103,8 @@ def draw_batch(
     classes = warped[:, 0].long()
     labelled = classes != UNLABELLED
     weights = (balance[classes] + warped[:, 1]) * labelled
-    return Batch(vary_greys(x, preset, generator), classes * labelled, weights)
+    pieces = Batch(vary_greys(x, preset, generator), classes * labelled, weights)
+    return Draw(pieces, tuple(chosen), tuple(centres), grid)
 
 
 def _place(
