@@ -42,7 +42,28 @@ def boundary_weights(cache: Path) -> None:
     window.close()
 
 
-SHOTS = {"boundary_weights": boundary_weights}
+def what_it_is_fed(cache: Path) -> None:
+    """Draws of cells with a deformation that folds some; where one was taken."""
+    from napari_unet.plugin.inspectors.what_it_is_fed import WhatItIsFedDock
+
+    window = Window(touching_cells_layers(), cache)
+    window.click("mark_view")
+    dock = beside(window, WhatItIsFedDock(window.viewer), "What it is fed")
+    window.wait(20, until=lambda: len(dock.pieces) > 0)
+    dock.sliders["elastic_sd"].setValue(19)
+    dock.sliders["elastic_points"].setValue(4)
+    window.wait(1)
+    window.wait(20, until=lambda: not dock.asker.busy)
+    dock._choose(2)
+    for one in window.session.labels.values():
+        one.layer.opacity = 0.3
+    dock._layers()
+    window.viewer.fit_to_view()
+    window.save("what-it-is-fed")
+    window.close()
+
+
+SHOTS = {"boundary_weights": boundary_weights, "what_it_is_fed": what_it_is_fed}
 
 
 def main() -> None:

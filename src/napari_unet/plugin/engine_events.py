@@ -155,10 +155,17 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
         return
     if isinstance(event, JobFailed):
         session.outputs.pop(event.job, None)
+        if job.refused is not None:
+            job.refused(event.message)
+            return
         text = f"{job.what} was cancelled." if event.cancelled else event.message
         session.tell("info" if event.cancelled else "error", text)
     elif job.what == "Loading the model":
         session.model_loaded(event.result)
+        if job.answered is not None:
+            job.answered(event.result)
+    elif job.answered is not None:
+        job.answered(event.result)
     elif event.job in session.outputs:
         finish_prediction(session, event.job)
     else:
@@ -179,6 +186,8 @@ def _died(session: Session, event: EngineDied) -> None:
     session.has_model = step is not None
     for job in list(session.jobs.values()):
         session.jobs.pop(job.id)
+        if job.refused is not None:
+            job.refused(event.message)
     session.outputs.clear()
     if session.engine_was_ready:
         session.engine_text = "The engine was started again."

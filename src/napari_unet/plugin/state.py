@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -59,6 +60,10 @@ class Job:
     text: str = ""
     sent: bool = False
     """False while it waits for its image to be read."""
+    answered: Callable[[dict[str, Any]], None] | None = None
+    """Gets the result, instead of a sentence for the user."""
+    refused: Callable[[str], None] | None = None
+    """Gets the sentence that says why there is none."""
 
 
 @dataclass

@@ -191,10 +191,10 @@ class BoundaryWeightsDock(InspectorDock):
         self._busy = True
         self.in_background(work, done)
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
         self._busy = False
         self._forget("")
-        super()._failed(error)
+        super().failed(error)
 
     def _forget(self, why: str) -> None:
         self.live, self.gaps = None, []

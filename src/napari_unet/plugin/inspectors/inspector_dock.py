@@ -79,7 +79,7 @@ class InspectorDock(Section):
 
         def errored(error: Exception) -> None:
             if not self.released:
-                self._failed(error)
+                self.failed(error)
 
         create_worker(work, _connect={"returned": returned, "errored": errored})
 
@@ -89,9 +89,10 @@ class InspectorDock(Section):
         try:
             self.look()
         except Exception as error:
-            self._failed(error)
+            self.failed(error)
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """What went wrong, as a sentence in the dock."""
         if isinstance(error, UserError):
             self.say(str(error))
         else:
