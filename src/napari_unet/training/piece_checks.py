@@ -23,8 +23,12 @@ SPECK = 4
 
 @dataclass(frozen=True)
 class PieceCheck:
-    """``folded``: part of the piece, 0..1, where the deformation folds. ``objects``: how many lie
-    in the piece whole; of them ``split`` into parts; ``merged``: pairs that came to touch, not only in a few pixels."""
+    """What was found in one piece.
+
+    ``folded``: part of the piece, 0..1, where the deformation folds. ``objects``: how many lie in
+    the piece whole; of them ``split`` into parts. ``merged``: pairs that touch, not only by a few
+    pixels.
+    """
 
     folded: float
     objects: int
