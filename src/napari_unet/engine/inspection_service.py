@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_unet.engine import feeding
-from napari_unet.engine.inspecting import DrawPieces, FindSafeStrength, Recipe
+from napari_unet.engine.inspecting import (
+    DrawPieces,
+    FindSafeStrength,
+    FindSuspects,
+    InspectTile,
+    Recipe,
+)
 from napari_unet.engine.jobs import Job
 from napari_unet.engine.prediction_service import PredictionService
 from napari_unet.engine.protocol import (
@@ -18,6 +24,8 @@ from napari_unet.engine.protocol import (
     RemoveLabels,
     SetLabels,
 )
+from napari_unet.engine.suspects import find_suspects
+from napari_unet.engine.tile_inspection import inspect_tile
 from napari_unet.engine.training_service import TrainingService
 from napari_unet.engine.workspace import Workspace
 
@@ -43,6 +51,10 @@ class InspectionService(PredictionService):
                 self._jobs[command.job] = self._draw(command)
             case FindSafeStrength():
                 self._jobs[command.job] = self._find_strength(command)
+            case InspectTile():
+                self._jobs[command.job] = inspect_tile(command, self._workspace, self._training)
+            case FindSuspects():
+                self._jobs[command.job] = find_suspects(command, self._workspace, self._training)
 
     def _draw(self, command: DrawPieces) -> Job:
         fed = self._feed(command.recipe)
