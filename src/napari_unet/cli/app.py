@@ -10,8 +10,8 @@ import typer
 from napari_unet import __version__
 from napari_unet.cli.commands import (
     advise,
-    compare,
     check,
+    compare,
     demo,
     evaluate,
     export,
