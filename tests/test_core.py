@@ -523,3 +523,28 @@ def test_predicting_needs_no_more_memory_than_a_tile(
     image = np.zeros((400, 400), np.uint8)
     model.predict(image, tile=64, device="cpu", precision="float32", output="classes")
     assert max(b - a for box in boxes for a, b in box) < 200
+
+
+def test_a_missing_modality_is_accepted() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.zeros((32, 32), np.uint8)
+    truth[8:24, 8:24] = 1
+    image = (truth * 5 + rng.normal(size=(2, 32, 32))).astype(np.float32)
+    lacking, constant = image.copy(), image.copy()
+    lacking[1], constant[1] = np.nan, 3
+    model = nu.train(
+        [image, lacking],
+        [truth, truth],
+        kind="classes",
+        network="multimodal_unet",
+        arguments={"width": 2, "depth": 1},
+        steps=2,
+        axes="cyx",
+        tile=32,
+    )
+    there = model.predict(image)
+    missing = model.predict(lacking)
+    assert np.isfinite(missing).all()
+    assert np.abs(missing - there).max() > 0
+    np.testing.assert_array_equal(missing, model.predict(constant))
+    np.testing.assert_allclose(model.predict(lacking, tile=16), missing, atol=1e-5)

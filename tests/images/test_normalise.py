@@ -187,3 +187,31 @@ def test_real_images(shared_data: Path) -> None:
     out = norm.apply(slices[0].read())
     assert -2 < out.min() < -0.9
     assert 0.9 < out.max() < 2
+
+
+def test_missing_channels_become_nan_where_the_network_takes_that() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0, 9, (3, 8, 8)).astype(np.float32)
+    pixels[1], pixels[2] = np.nan, 7
+    image, whole = Image("a", pixels, "cyx"), Image("b", pixels[[0, 0, 0]], "cyx")
+    for method in ("training", "image"):
+        plain = Normalisation(method, (0,) * 3, (9,) * 3)
+        assert np.isfinite(plain.for_image(image).apply(pixels)).all()
+        marking = Normalisation(method, (0,) * 3, (9,) * 3, mark_missing=True)
+        out = marking.for_image(image).apply(pixels)
+        assert np.isfinite(out[0]).all()
+        assert np.isnan(out[1:]).all()
+        # The whole image decides, not the piece.
+        assert np.isfinite(marking.for_image(whole).apply(pixels[[0, 2, 2]])).all()
+
+
+def test_missing_channels_have_no_say_in_the_constants() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(0, 9, (2, 8, 8)).astype(np.float32)
+    lacking = pixels.copy()
+    lacking[1] = np.nan
+    images = [Image("a", pixels, "cyx"), Image("b", lacking, "cyx")]
+    chosen = choose_normalisation(images, mark_missing=True)
+    assert chosen.method == "training"
+    assert (chosen.low, chosen.high) == percentiles(images[0])
+    assert choose_normalisation(images).method == "image"

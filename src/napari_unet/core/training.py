@@ -108,7 +108,12 @@ def make_trainer(
         general = _general(recipe, first, needed=start == "general")
         origin = "random" if general is None else "general"
     data = TrainingData(
-        choose_normalisation([one.image for one in images]), recipe.w0, recipe.sigma
+        choose_normalisation(
+            [one.image for one in images],
+            mark_missing=registry.spec(recipe.network).takes_missing,
+        ),
+        recipe.w0,
+        recipe.sigma,
     )
     for one in (*images, *held_out):
         _check_channels(first, one.image)

@@ -117,7 +117,8 @@ def feed(training: TrainingService, workspace: Workspace, recipe: Recipe) -> Fee
         raise UserError("Nothing is labelled yet: paint some of each class first.")
     chosen = preset(recipe.preset, **{**recipe.settings, "network": recipe.network})
     images = [one.image for one in labelled]
-    data = TrainingData(choose_normalisation(images), chosen.w0, chosen.sigma)
+    missing = registry.spec(chosen.network).takes_missing
+    data = TrainingData(choose_normalisation(images, mark_missing=missing), chosen.w0, chosen.sigma)
     for one in labelled:
         data.add(one)
     data.check()

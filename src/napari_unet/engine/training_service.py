@@ -32,7 +32,6 @@ from napari_unet.engine.training_run import TrainingRun
 from napari_unet.engine.watching import Current, Watcher
 from napari_unet.engine.workspace import Workspace
 from napari_unet.errors import UserError
-from napari_unet.images.normalise import Normalisation
 from napari_unet.model import file
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model, network_for
@@ -146,10 +145,9 @@ class TrainingService:
             return Current(trainer.predictor(), trainer.data.normalisation, channels)
         assert self._loaded is not None
         model = self._loaded.model
-        record = model.header.normalisation
         return Current(
             model.predictor(self.device, self.precision),
-            Normalisation(record.method, record.low, record.high),
+            model.header.rule(),
             model.header.in_channels,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -36,26 +36,37 @@ class Normalisation:
 
     ``training``: these constants hold for every image. ``image``: each image has constants of its
     own (:meth:`for_image`); those kept here are the means over the training images.
+    ``mark_missing``, for networks that can do without some of their channels: channels of an image
+    without two different values count as missing and become NaN.
     """
 
     method: Literal["training", "image"]
     low: Constants
     high: Constants
+    mark_missing: bool = False
+    missing: tuple[bool, ...] = ()
+    """By channel, once it is known for which image; empty = none."""
 
     def for_image(self, image: Image, index: Index = ()) -> Normalisation:
         """The constants to apply to ``image``.
 
         With the method ``image`` they come from the whole array, all planes together, so that they
-        are the same for every ``index`` and tile.
+        are the same for every ``index`` and tile. Which channels are missing is a matter of the
+        whole array too.
         """
-        if self.method == "training":
+        if self.method == "training" and not self.mark_missing:
             return self
-        return Normalisation("image", *percentiles(image))
+        low, high = percentiles(image)
+        known = self if self.method == "training" else replace(self, low=low, high=high)
+        if not self.mark_missing:
+            return known
+        return replace(known, missing=tuple(a >= b for a, b in zip(low, high, strict=True)))
 
     def apply(self, plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """(C, *spatial) of any real dtype to float32: ``low`` becomes -1, ``high`` +1, linearly.
 
-        Channels with ``low == high`` become 0, and so do NaN and infinite pixels.
+        Channels with ``low == high`` become 0, and so do NaN and infinite pixels; channels that
+        are marked as missing become NaN as a whole.
 
         Raises
         ------
@@ -82,6 +93,7 @@ class Normalisation:
                 values -= work(1)
                 out[...] = values
             out[~np.isfinite(out)] = 0
+        result[[n for n, gone in enumerate(self.missing) if gone]] = np.nan
         return result
 
 
@@ -119,13 +131,14 @@ def _percentiles(image: Image) -> tuple[Constants, Constants]:
     return tuple(low), tuple(high)
 
 
-def choose_normalisation(images: Sequence[Image]) -> Normalisation:
+def choose_normalisation(images: Sequence[Image], *, mark_missing: bool = False) -> Normalisation:
     """Constants for a model that is trained on ``images``.
 
     The method is ``training`` when all images have the same dtype and their ranges agree: in every
     channel, low and high of each image lie within a quarter of the pooled range (mean of the highs
     minus mean of the lows) of the mean low and the mean high. Otherwise one set of constants cannot
-    suit all images, and the method is ``image``.
+    suit all images, and the method is ``image``. With ``mark_missing`` channels that are missing
+    from an image have no say in theirs.
 
     Raises
     ------
@@ -140,11 +153,16 @@ def choose_normalisation(images: Sequence[Image]) -> Normalisation:
                 "train on images with the same channels."
             )
     ends = np.array([percentiles(image) for image in images])  # (image, low or high, channel)
-    low, high = ends.mean(axis=0)
-    agree = bool((np.abs(ends - (low, high)) <= AGREEMENT * (high - low)).all())
+    there = np.ones_like(ends[:, 0], bool)
+    if mark_missing:
+        there = ends[:, 0] < ends[:, 1]
+        there |= ~there.any(axis=0)  # missing from all: whatever it is
+    known = np.broadcast_to(there[:, None], ends.shape)
+    low, high = ends.mean(axis=0, where=known)
+    agree = bool(((np.abs(ends - (low, high)) <= AGREEMENT * (high - low)) | ~known).all())
     same_type = len({np.dtype(image.data.dtype).newbyteorder("=") for image in images}) == 1
     method: Literal["training", "image"] = "training" if agree and same_type else "image"
-    return Normalisation(method, tuple(low.tolist()), tuple(high.tolist()))
+    return Normalisation(method, tuple(low.tolist()), tuple(high.tolist()), mark_missing)
 
 
 def _sample(image: Image) -> npt.NDArray[Any]:

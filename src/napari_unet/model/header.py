@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from napari_unet.annotations.kinds import MAX_CLASSES, LabelKind
 from napari_unet.errors import UserError
+from napari_unet.images.normalise import Normalisation
+from napari_unet.networks import registry
 
 SCHEMA_VERSION = 1
 
@@ -128,6 +130,18 @@ class Header(Part):
     def spatial_axes(self) -> str:
         """``yx`` or ``zyx``, in the order in which the axes stand in ``axes``."""
         return "".join(a for a in self.axes if a in ("zyx" if self.dims == 3 else "yx"))
+
+    def rule(self) -> Normalisation:
+        """How grey values become what the network is fed with.
+
+        Raises
+        ------
+        UserError
+            There is no such network.
+        """
+        own = self.normalisation
+        missing = registry.spec(self.network).takes_missing
+        return Normalisation(own.method, own.low, own.high, missing)
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=1)

@@ -150,8 +150,7 @@ class Model:
 
     def normalisation(self, image: Image) -> Normalisation:
         """The constants for one image: those of the training, or its own if the header says so."""
-        record = self.header.normalisation
-        return Normalisation(record.method, record.low, record.high).for_image(image)
+        return self.header.rule().for_image(image)
 
     def objects(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
         """Instances (*spatial) from the probability (class, *spatial) of a whole plane."""

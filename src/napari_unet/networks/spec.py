@@ -67,6 +67,8 @@ class NetworkSpec:
         Arguments of a miniature with all its parts, for tests and demonstrations.
     facts_at
         What the figures hold for.
+    takes_missing
+        Whether it can do without some of its channels: those missing from an image reach it as NaN.
     """
 
     name: str
@@ -80,3 +82,4 @@ class NetworkSpec:
     live: Mapping[str, Any] = field(default_factory=dict)
     tiny: Mapping[str, Any] = field(default_factory=dict)
     facts_at: FactsAt = field(default_factory=FactsAt)
+    takes_missing: bool = False

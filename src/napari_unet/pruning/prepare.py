@@ -9,7 +9,6 @@ from napari_unet.core.run import validation_images
 from napari_unet.core.seconds import parse_seconds
 from napari_unet.core.sources import Sources, open_labelled
 from napari_unet.errors import UserError
-from napari_unet.images.normalise import Normalisation
 from napari_unet.model.model import Model
 from napari_unet.pruning.criteria import check_method
 from napari_unet.pruning.curve import geometric, parse_share
@@ -108,14 +107,11 @@ def training_data(
 
     :class:`UserError` where they do not fit the model.
     """
-    record = model.header.normalisation
     weights: dict[str, Any] = {
         name: model.header.preset[name] for name in ("w0", "sigma") if name in model.header.preset
     }
     recipe = Preset(**weights)
-    data = TrainingData(
-        Normalisation(record.method, record.low, record.high), recipe.w0, recipe.sigma
-    )
+    data = TrainingData(model.header.rule(), recipe.w0, recipe.sigma)
     for one in (*images, *held_out):
         model.as_image(one.image)
         data.add(one)

@@ -41,4 +41,5 @@ MULTIMODAL_UNET = NetworkSpec(
     live={"width": 16},
     tiny={"width": 2, "depth": 2, "modality_dropout": 0.0},
     facts_at=FactsAt(channels=4),
+    takes_missing=True,
 )
