@@ -12,6 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
 from screenshots import Window
 
 from napari_unet.samples import touching_cells_layers
@@ -63,7 +64,45 @@ def what_it_is_fed(cache: Path) -> None:
     window.close()
 
 
-SHOTS = {"boundary_weights": boundary_weights, "what_it_is_fed": what_it_is_fed}
+def trained(window: Window, steps: int) -> None:
+    """Train on the cells, fully annotated."""
+    window.click("mark_view")
+    window.click("train")
+    window.wait(200, until=lambda: window.session.training.step >= steps)
+    window.click("stop")
+    window.wait(60, until=lambda: window.session.training.phase == "stopped")
+    window.wait(3)
+    for layer in window.viewer.layers:
+        if layer.name.endswith(": prediction"):
+            layer.visible = False
+
+
+def what_a_tile_saw(cache: Path) -> None:
+    """A cell is forgotten, the network finds it; the tile there."""
+    from napari_unet.plugin.inspectors.what_a_tile_saw import WhatATileSawDock
+
+    window = Window(touching_cells_layers(), cache)
+    [one] = window.session.labels.values()
+    sizes = np.bincount(one.layer.data.ravel())
+    one.layer.data_setitem(np.nonzero(one.layer.data == int(sizes[1:].argmax()) + 1), 0)
+    trained(window, 40)
+    dock = beside(window, WhatATileSawDock(window.viewer), "What a tile saw")
+    dock.suspects.find.click()
+    window.wait(60, until=lambda: bool(dock.suspects.tiles))
+    place = dock.suspects.suspects[0]["place"] if dock.suspects.suspects else (100, 100)
+    dock.show_tile(tuple(place))
+    window.wait(60, until=lambda: bool(dock.arrays))
+    one.layer.opacity = 0.3
+    window.viewer.fit_to_view()
+    window.save("what-a-tile-saw")
+    window.close()
+
+
+SHOTS = {
+    "boundary_weights": boundary_weights,
+    "what_it_is_fed": what_it_is_fed,
+    "what_a_tile_saw": what_a_tile_saw,
+}
 
 
 def main() -> None:
