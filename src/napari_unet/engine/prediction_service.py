@@ -15,8 +15,10 @@ from napari_unet.engine.protocol import (
     LoadModel,
     Predict,
     PredictFiles,
+    PruneModel,
     SaveModel,
 )
+from napari_unet.engine.pruning import prune_model
 from napari_unet.engine.sentences import details, sentence
 from napari_unet.engine.training_service import TrainingService
 from napari_unet.engine.workspace import Workspace
@@ -52,6 +54,8 @@ class PredictionService:
                 self._jobs[command.job] = jobs.save_model(command, self._training)
             case LoadModel():
                 self._jobs[command.job] = jobs.load_model(command, self._training)
+            case PruneModel():
+                self._jobs[command.job] = prune_model(command, self._workspace, self._training)
             case Cancel():
                 job = self._jobs.pop(command.job, None)
                 if job is not None:

@@ -202,6 +202,22 @@ class LoadModel(Message):
     path: str
 
 
+class PruneModel(Message):
+    """Write a smaller copy of the newest model to ``path``; that model stays as it is.
+
+    ``to``: part of the parameters that stays, such as "10%"; ``budget``: seconds of training on the
+    labels in each of ``rounds``. The result holds ``path``, ``curve`` and ``text``, a sentence.
+    """
+
+    type: Literal["prune_model"] = "prune_model"
+    job: str
+    path: str
+    to: str = "10%"
+    method: Literal["stamp", "random", "largest"] = "stamp"
+    rounds: int = 4
+    budget: float = 20.0
+
+
 class Shutdown(Message):
     type: Literal["shutdown"] = "shutdown"
 
@@ -227,6 +243,7 @@ Command = Annotated[
     | Cancel
     | SaveModel
     | LoadModel
+    | PruneModel
     | Shutdown,
     Field(discriminator="type"),
 ]

@@ -35,6 +35,8 @@ from napari_unet.errors import UserError
 from napari_unet.model import file
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model, network_for
+from napari_unet.training.state import hold_out_from
+from napari_unet.training.validation import HoldOut
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,15 @@ class TrainingService:
         if self._loaded is not None:
             return self._loaded.model
         raise UserError("There is no model yet: press Train, or load a model.")
+
+    def held_out(self) -> HoldOut:
+        """What the training under way, or that of the file, keeps for scoring; else empty."""
+        if self._run is not None:
+            planes = self._run.trainer.data.planes
+            return {key: plane.held_out for key, plane in planes.items()}
+        if self._loaded is not None and self._loaded.state is not None:
+            return hold_out_from(self._loaded.state["values"]["hold_out"])
+        return {}
 
     def save(self, path: str, *, training_state: bool) -> None:
         """Write the newest model to ``path``; :class:`UserError` when it cannot be written."""

@@ -169,7 +169,7 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
     elif event.job in session.outputs:
         finish_prediction(session, event.job)
     else:
-        session.tell("info", f"{job.what}: done.")
+        session.tell("info", event.result.get("text") or f"{job.what}: done.")
     session.job_ended.emit(event)
     session.jobs_changed.emit()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QVBoxLayout
 
 from napari_unet.plugin import predicting
 from napari_unet.plugin import training_control as control
@@ -31,6 +31,12 @@ class KeepSection(Section):
                 ("Save project", "Keep images, labels, model under a name", self._save_project),
                 ("Open project", "Go on with a project folder", self._open_project),
                 ("Predict folder", "Predict all images of a folder", self._predict_folder),
+                (
+                    "Make it smaller",
+                    "Write a smaller and faster copy of the model: channels are taken out, with a "
+                    "little training on your labels in between",
+                    self._make_smaller,
+                ),
             )
         ):
             grid.addWidget(button(text, tip, self.guard(action)), number // 2, number % 2)
@@ -65,6 +71,24 @@ class KeepSection(Section):
         out = QFileDialog.getExistingDirectory(self, "Folder for the results")
         if out:
             predicting.predict_folder(self.session, images, out, rotations=self.session.rotations)
+
+    def _make_smaller(self) -> None:
+        control.needs_model(self.session)
+        percent, going_on = QInputDialog.getInt(
+            self,
+            "Make it smaller",
+            "Percent of the model's parameters to keep; takes about 80 seconds:",
+            10,
+            1,
+            90,
+        )
+        if not going_on:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the smaller model", "smaller.unet", "Model (*.unet)"
+        )
+        if path:
+            control.prune_model(self.session, path, percent)
 
     def _save_project(self) -> None:
         folder, _ = QFileDialog.getSaveFileName(self, "Save project as a new folder", "project")

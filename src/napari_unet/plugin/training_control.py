@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_unet.engine.protocol import (
     LoadModel,
     PauseTraining,
+    PruneModel,
     ResetTraining,
     ResumeTraining,
     SaveModel,
@@ -109,6 +110,17 @@ def save_model(session: Session, path: str | Path) -> None:
 def load_model(session: Session, path: str | Path) -> None:
     """Load a model to predict with or to train further."""
     start_job(session, "Loading the model", LoadModel, path=str(path))
+
+
+def prune_model(session: Session, path: str | Path, percent: int) -> None:
+    """Write a copy with ``percent`` of the parameters. Raises UserError when there is no model."""
+    needs_model(session)
+    session.flush()
+    path = Path(path)
+    if path.suffix != ".unet":
+        path = path.with_name(path.name + ".unet")
+    what = f"Making {path.name}"
+    start_job(session, what, PruneModel, cancellable=True, path=str(path), to=f"{percent}%")
 
 
 def start_job(

@@ -84,5 +84,14 @@ def table(points: Sequence[Point]) -> str:
     return "\n".join([_line(*HEADINGS), *(table_row(p, points[0].parameters) for p in points)])
 
 
+def sentence(points: Sequence[Point]) -> str:
+    """The first and the last point in words."""
+    first, last = points[0], points[-1]
+    text = f"{last.parameters:,} of {first.parameters:,} parameters are left"
+    if first.mean_dice is not None and last.mean_dice is not None:
+        text += f"; Dice {last.mean_dice:.3f}, before {first.mean_dice:.3f}"
+    return f"{text}."
+
+
 def _line(*cells: str) -> str:
     return "".join(f"{cell:>{12 if n else 5}}" for n, cell in enumerate(cells))

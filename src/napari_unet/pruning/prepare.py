@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,6 @@ def prepare(
     if steps is not None and steps < 1:
         raise UserError(f"{steps} steps are none: give a number from 1.")
     seconds = None if steps is not None else parse_seconds(budget or DEFAULT_BUDGET)
-    wiring = wiring_of(model.network)
-    parameters = wiring.parameters(widths_of(model.network, wiring))
     labelled = open_labelled(
         images, labels, kind=header.label_kind, regions=regions, axes=axes, dims=header.dims
     )
@@ -88,7 +87,7 @@ def prepare(
     return Pruner(
         model,
         data,
-        targets=geometric(parameters, round(share * parameters), rounds),
+        targets=targets(model, share, rounds),
         method=chosen,
         steps=steps,
         budget=seconds,
@@ -98,9 +97,16 @@ def prepare(
     )
 
 
+def targets(model: Model, share: float, rounds: int) -> list[int]:
+    """Parameters after each round on the way to ``share`` of those that ``model`` has."""
+    wiring = wiring_of(model.network)
+    parameters = wiring.parameters(widths_of(model.network, wiring))
+    return geometric(parameters, round(share * parameters), rounds)
+
+
 def training_data(
     model: Model,
-    images: tuple[LabelledImage, ...],
+    images: Sequence[LabelledImage],
     held_out: tuple[LabelledImage, ...] = (),
 ) -> TrainingData:
     """The images as ``model`` sees them, those of ``held_out`` only for scoring.

@@ -93,26 +93,29 @@ class Pruner:
         TrainingError
             A training that failed.
         """
-        device, precision = self._where["device"], self._where["precision"]
-        predictor = self.model.predictor(device, precision)
-        scored = any(
-            p.held_out is not None and p.held_out.scored for p in self.data.planes.values()
-        )
+        for one in self.events():
+            if isinstance(one, Point):
+                yield one
+            elif on_event is not None:
+                on_event(one)
+
+    def events(self) -> Iterator[Event | Point]:
+        """The same, step by step: the events of the training, and the points between them."""
         classes = len(self.model.header.classes)
-        before = validate(self.data, predictor, classes)[0] if scored else (None,) * classes
-        self.model.network.to("cpu")
+        before: tuple[float | None, ...] = (None,) * classes
+        if any(p.held_out is not None and p.held_out.scored for p in self.data.planes.values()):
+            predictor = self.model.predictor(self._where["device"], self._where["precision"])
+            before = validate(self.data, predictor, classes)[0]
+            self.model.network.to("cpu")
         yield self._point(0, self.model.network, before, 0, 0.0)
         steps, seconds = 0, 0.0
         for number, target in enumerate(self.targets, 1):
             trainer = self._cut(number, target)
-            scores: tuple[float | None, ...] = (None,) * classes
             for event in trainer.run(steps=self.steps, budget=self.budget):
                 if isinstance(event, Failed):
                     raise TrainingError(event.message, event.details)
-                if on_event is not None:
-                    on_event(event)
-            if trainer.validations:
-                scores = trainer.validations[-1].iou
+                yield event
+            scores = trainer.validations[-1].iou if trainer.validations else (None,) * classes
             network = trainer.averaged().to("cpu")
             self._weights, self._recipe = network.state_dict(), trainer.preset
             steps, seconds = steps + trainer.step, seconds + trainer.seconds
