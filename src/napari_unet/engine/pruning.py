@@ -39,11 +39,12 @@ def prune_model(command: PruneModel, workspace: Workspace, source: TrainingServi
         precision=source.precision,
     )
     points: list[Point] = []
+    done = 0.0
     for event in pruner.events():
         if isinstance(event, Point):
             points.append(event)
         spent = event.seconds if isinstance(event, Progress) else 0.0
-        done = (len(points) - 1) * command.budget + min(spent, command.budget)
+        done = max(done, (len(points) - 1) * command.budget + min(spent, command.budget))
         text = f"{points[-1].parameters:,} parameters" if points else ""
         yield (
             JobProgress(
