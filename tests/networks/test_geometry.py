@@ -25,7 +25,7 @@ def live_network(name: str, dims: int, depth: int, padding: str) -> nn.Module:
     torch.manual_seed(0)
     arguments = {"width": 1, "depth": depth, "padding": padding, "norm": "none"}
     network = build(name, dims=dims, in_channels=1, out_channels=1, arguments=arguments)
-    network.pool = {2: nn.AvgPool2d, 3: nn.AvgPool3d}[dims](2)
+    network.pool = nn.ModuleList([{2: nn.AvgPool2d, 3: nn.AvgPool3d}[dims](2)] * depth)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.rand_like(parameter) + 0.5)

@@ -72,7 +72,7 @@ def parse_spacing(text: str) -> tuple[float, ...]:
     except ValueError:
         raise UserError(
             f"The pixel size {text!r} is not understood: write numbers with commas between, e.g. "
-            f"0.5,0.5 (y, x)."
+            f"0.5,0.5 (y, x) or 2,0.5,0.5 (z, y, x)."
         ) from None
     return sizes
 

@@ -17,6 +17,7 @@ from napari_unet.model import file
 from napari_unet.model.header import ClassDescription, Header
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import image_hash
+from napari_unet.networks import registry
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Event, Failed, Notice
 from napari_unet.training.trainer import Trainer
@@ -83,7 +84,7 @@ def prepare(
     precision: str = "auto",
     axes: str | None = None,
     spacing: tuple[float, ...] | None = None,
-    dims: int = 2,
+    dims: int | None = None,
     resume_from: str | Path | None = None,
     **settings: Any,
 ) -> Run:
@@ -107,6 +108,7 @@ def prepare(
         header, state = _interrupted(resume_from)
         kind, classes, seed = header.label_kind, header.classes, header.provenance.seed or 0
         dims = header.dims
+    dims = choose_dims(dims, network=network, spacing=spacing, start=start)
     labelled = open_labelled(
         images, labels, kind=kind, regions=regions, axes=axes, dims=dims, spacing=spacing
     )
@@ -183,7 +185,7 @@ def train(
     precision: str = "auto",
     axes: str | None = None,
     spacing: tuple[float, ...] | None = None,
-    dims: int = 2,
+    dims: int | None = None,
     on_event: Callable[[Event], object] | None = None,
     **settings: Any,
 ) -> Model:
@@ -216,7 +218,7 @@ def train(
         ``auto``, ``none``, or a folder with ``images`` and ``labels`` that are only scored.
     axes, spacing, dims
         What the letters of ``tzcyx`` stand for, pixel size by spatial axis, and whether z is
-        spatial (3) or a stack of planes (2).
+        spatial (3) or a stack of planes (2); without ``dims`` see :func:`choose_dims`.
     seed, device, precision
         The same seed, data and number of steps give the same model on the same machine.
     on_event
@@ -255,6 +257,27 @@ def train(
         if isinstance(event, Failed):
             raise TrainingError(event.message, event.details)
     return run.model()
+
+
+def choose_dims(
+    dims: int | None,
+    *,
+    network: str | None,
+    spacing: tuple[float, ...] | None,
+    start: str | Path = "auto",
+) -> int:
+    """Spatial axes where nobody says how many.
+
+    Those of the model to start from; else 3 for three pixel sizes, or a network that is for volumes
+    only; else 2, each plane of a stack an image of its own.
+    """
+    if dims is not None:
+        return dims
+    if str(start) not in ("auto", "general", "random"):
+        return file.read_header(Path(start)).dims
+    if spacing is not None and len(spacing) == 3:
+        return 3
+    return 3 if network is not None and 2 not in registry.spec(network).dims else 2
 
 
 def _interrupted(path: str | Path) -> tuple[Header, dict[str, Any]]:

@@ -37,6 +37,7 @@ from napari_unet.start.general import general_weights
 from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
 from napari_unet.training.presets import Preset, preset
 from napari_unet.training.trainer import Trainer
+from napari_unet.training.volumes import fit_to_volume
 
 DROPPED_BELOW = 0.1
 """Objects smaller than this part of the median training object are dropped."""
@@ -102,6 +103,9 @@ def make_trainer(
         header, weights = _start_from(Path(start), first, network)
         overrides |= {"network": header.network, "arguments": header.arguments}
     recipe = preset(preset_name, **overrides)
+    noticed: list[str] = []
+    if first.dims == 3:
+        recipe, noticed = _for_volumes(recipe, overrides, [one.image for one in images])
     registry.check_arguments(recipe.network, recipe.arguments, first.dims)
     origin = str(start)
     if start in ("auto", "general"):
@@ -115,6 +119,7 @@ def make_trainer(
         recipe.w0,
         recipe.sigma,
     )
+    data.notes += noticed
     for one in (*images, *held_out):
         _check_channels(first, one.image)
         data.add(one)
@@ -237,6 +242,24 @@ def describe_classes(classes: Classes) -> tuple[ClassDescription, ...] | None:
         else:
             described.append(one)
     return tuple(described)
+
+
+def _for_volumes(
+    recipe: Preset, overrides: Mapping[str, Any], images: Sequence[Image]
+) -> tuple[Preset, list[str]]:
+    """The recipe for the voxels of these volumes, as far as nobody chose otherwise."""
+    if "voxel" in overrides:  # resumed: it was decided then
+        return recipe, []
+    sizes = {tuple(round(s / min(i.spacing), 2) for s in i.spacing) for i in images if i.spacing}
+    shape = [max(lengths) for lengths in zip(*(i.spatial_shape for i in images), strict=True)]
+    spacing = images[0].spacing
+    recipe, notes = fit_to_volume(recipe, spacing, shape, overrides.get("arguments"))
+    if len(sizes) > 1:
+        notes.append(
+            f"The voxels of these volumes differ in their proportions: those of {images[0].name} "
+            f"({' x '.join(f'{s:g}' for s in spacing or ())}) are taken for all."
+        )
+    return recipe, notes
 
 
 def _general(recipe: Preset, image: Image, *, needed: bool) -> dict[str, Tensor] | None:

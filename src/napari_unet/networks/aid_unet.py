@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from napari_unet.networks.blocks import (
     UP_CONVOLUTION,
     EncoderDecoder,
+    Margin,
     Norm,
     convolutions,
     he_initialise,
@@ -82,16 +83,17 @@ class AIDUNet(EncoderDecoder):
                     module.append(nn.Dropout(min(0.9, dropout * (1 + level // 2))))
         he_initialise(self)
 
-    def forward(self, x: Tensor, margin: int = 0) -> Tensor:
+    def forward(self, x: Tensor, margin: Margin = 0) -> Tensor:
         """Logits for ``x``, without ``margin`` pixels on each side; see ``EncoderDecoder``."""
+        pool = self.pool[0]  # all are alike
         skips: list[Tensor] = []
         for level, block in enumerate(self.contracting):
-            x = block(self.pool(x) if level else x)
+            x = block(pool(x) if level else x)
             skips.append(x)
         x = skips.pop()
         for up, block in zip(self.sub_up, self.sub_expansive, strict=True):
             x = block(torch.cat([up(x), skips.pop()], 1))
         for block in self.sub_contracting:
             skips.append(x)
-            x = block(self.pool(x))
+            x = block(pool(x))
         return self.expand(x, lambda _: skips.pop(), margin)

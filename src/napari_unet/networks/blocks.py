@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
+from napari_unet.networks.anisotropy import Pooling, radii, usual_pooling
+
 Padding = Literal["valid", "same"]
 Norm = Literal["none", "batch"]
 Order = Literal["norm-relu", "relu-norm"]
+Margin = int | Sequence[int]
+"""Pixels to leave out on each side, of all axes or of each."""
 
 CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
 UP_CONVOLUTION = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -27,19 +32,29 @@ def convolutions(
     norm: Norm,
     order: Order = "norm-relu",
     between: int | None = None,
+    radius: Sequence[int] | None = None,
 ) -> nn.Sequential:
     """Two 3x3 convolutions, each with ReLU and, if asked for, batch normalisation.
 
     With ``norm-relu`` a normalised convolution has no bias, for the normalisation subtracts it.
-    ``between``: channels after the first one, by default as many as after the second.
+    ``between``: channels after the first one, by default as many as after the second. Axes whose
+    ``radius`` is 0 instead of 1 are not looked along.
     """
     first = out_channels if between is None else between
+    around = tuple(radius or (1,) * dims)
+    kernel = tuple(2 * r + 1 for r in around)
     layers: list[nn.Module] = []
     for before, after in ((in_channels, first), (first, out_channels)):
         normalised = norm == "batch"
         bias = not normalised or order == "relu-norm"
         layers.append(
-            CONVOLUTION[dims](before, after, 3, padding=1 if padding == "same" else 0, bias=bias)
+            CONVOLUTION[dims](
+                before,
+                after,
+                kernel,  # type: ignore[arg-type]
+                padding=around if padding == "same" else 0,  # type: ignore[arg-type]
+                bias=bias,
+            )
         )
         rest: list[nn.Module] = [nn.ReLU(inplace=True)]
         if normalised:
@@ -64,6 +79,12 @@ def trim(x: Tensor, rim: int | Sequence[int]) -> Tensor:
     return x
 
 
+def keep(x: Tensor, rims: Sequence[int], needed: Sequence[int]) -> tuple[Tensor, list[int]]:
+    """``x`` with no more than the needed rims, and the rims that it then has, by axis."""
+    x = trim(x, [max(0, r - n) for r, n in zip(rims, needed, strict=True)])
+    return x, [min(r, n) for r, n in zip(rims, needed, strict=True)]
+
+
 def he_initialise(network: nn.Module) -> None:
     """Weights from N(0, sqrt(2 / fan_in)) (He et al. 2015), biases 0, as in the U-Net paper.
 
@@ -84,9 +105,14 @@ def needed_rims(depth: int) -> list[int]:
     The two convolutions of a level spoil two pixels of what they are given when that is cropped,
     and a pixel of the level below makes two.
     """
+    return _needed_along([2] * depth, [1] * depth)
+
+
+def _needed_along(factors: Sequence[int], radii: Sequence[int]) -> list[int]:
+    """The same along one axis, for other poolings and kernels."""
     rims = [0]
-    for _ in range(depth):
-        rims.append(-(-(rims[-1] + 2) // 2))
+    for factor, radius in zip(factors, radii, strict=False):
+        rims.append(-(-(rims[-1] + 2 * radius) // factor))
     return rims
 
 
@@ -101,6 +127,9 @@ class EncoderDecoder(nn.Module):
     that was released with the paper. Dropout acts on the last map of the two lowest levels of the
     contracting path, 512 and 1024 channels in U-Net 2015, again as released; what it drops is
     dropped from the skip connection too.
+
+    ``pooling`` holds what each level is pooled by along each axis, see ``anisotropy.py``; by
+    default 2 everywhere. Up-convolutions undo it.
 
     ``released`` adds what else that network has and the figure of the paper has not: ReLU after
     every up-convolution, and a last up-convolution that keeps its channels.
@@ -122,12 +151,15 @@ class EncoderDecoder(nn.Module):
         order: Order = "norm-relu",
         dropout: float = 0.0,
         released: bool = False,
+        pooling: Pooling | None = None,
         channels: Sequence[int] = (),
     ) -> None:
         super().__init__()
         depth = len(widths) - 1
         after = iter(channels or _regular(widths, released))
-        self.pool = POOLING[dims](2)
+        self.pooling = pooling or usual_pooling(depth, dims)
+        around = radii(self.pooling)
+        self.pool = nn.ModuleList(POOLING[dims](factors) for factors in self.pooling)
         self.contracting = nn.ModuleList()
         self.up = nn.ModuleList()
         self.expansive = nn.ModuleList()
@@ -142,14 +174,16 @@ class EncoderDecoder(nn.Module):
                 norm=norm,
                 order=order,
                 between=between,
+                radius=around[level],
             )
             if dropout > 0 and level >= depth - 1:
                 block.append(nn.Dropout(dropout))
             self.contracting.append(block)
             skips.append(given := width)
-        for skip in reversed(skips[:-1]):
+        for level, skip in reversed(list(enumerate(skips[:-1]))):
             raised, between, width = next(after), next(after), next(after)
-            up = UP_CONVOLUTION[dims](given, raised, 2, stride=2)
+            factors = self.pooling[level]
+            up = UP_CONVOLUTION[dims](given, raised, factors, stride=factors)  # type: ignore[arg-type]
             self.up.append(nn.Sequential(up, nn.ReLU(inplace=True)) if released else up)
             self.expansive.append(
                 convolutions(
@@ -160,41 +194,52 @@ class EncoderDecoder(nn.Module):
                     norm=norm,
                     order=order,
                     between=between,
+                    radius=around[level],
                 )
             )
             given = width
         self.head = CONVOLUTION[dims](given, out_channels, 1)
         he_initialise(self)
 
-    def forward(self, x: Tensor, margin: int = 0) -> Tensor:
+    def forward(self, x: Tensor, margin: Margin = 0) -> Tensor:
         """Logits for ``x``; of padded networks without ``margin`` pixels on each side.
 
-        ``margin`` is a multiple of the stride. The result is that of cropping afterwards, but the
-        expansive path, two thirds of the work, does not compute what is cropped: a tile with its
-        halo costs far less.
+        ``margin``, of all axes or of each, is a multiple of the stride. The result is that of
+        cropping afterwards, but the expansive path, two thirds of the work, does not compute what
+        is cropped: a tile with its halo costs far less.
         """
         skips: list[Tensor] = []
         for level, block in enumerate(self.contracting):
-            x = block(self.pool(x) if level else x)
+            x = block(self.pool[level - 1](x) if level else x)
             skips.append(x)
         del x  # or it would live as long as this call
         return self.expand(skips.pop(), lambda _: skips.pop(), margin)
 
-    def expand(self, x: Tensor, skip: Callable[[int], Tensor], margin: int = 0) -> Tensor:
+    def expand(self, x: Tensor, skip: Callable[[int], Tensor], margin: Margin = 0) -> Tensor:
         """Logits from ``x``, the map of the lowest level: the expansive path and the head.
 
         ``skip`` is asked once for each level, from the lowest up, for what its skip connection
         brings: a map with the level's channels, as large as that level is without ``margin``.
         """
         depth = len(self.up)
-        rim = margin // 2**depth
-        needed = needed_rims(depth)
-        x, rim = trim(x, max(0, rim - needed[depth])), min(rim, needed[depth])
+        needed = self._needed()
+        stride = [math.prod(factors) for factors in zip(*self.pooling, strict=True)]
+        margins = [margin] * len(stride) if isinstance(margin, int) else margin
+        rims = [m // s for m, s in zip(margins, stride, strict=True)]
+        x, rims = keep(x, rims, needed[depth])
         for level, up, block in zip(reversed(range(depth)), self.up, self.expansive, strict=True):
-            x, rim = up(x), 2 * rim
+            x = up(x)
+            rims = [r * f for r, f in zip(rims, self.pooling[level], strict=True)]
             x = block(torch.cat([x, centre_crop(skip(level), x)], 1))
-            x, rim = trim(x, max(0, rim - needed[level])), min(rim, needed[level])
+            x, rims = keep(x, rims, needed[level])
         return cast(Tensor, self.head(x))
+
+    def _needed(self) -> list[tuple[int, ...]]:
+        """See :func:`needed_rims`; by level and axis."""
+        around = zip(*radii(self.pooling)[:-1], strict=True)
+        factors = zip(*self.pooling, strict=True)
+        along = [_needed_along(f, r) for f, r in zip(factors, around, strict=True)]
+        return list(zip(*along, strict=True))
 
 
 def _regular(widths: Sequence[int], released: bool) -> list[int]:

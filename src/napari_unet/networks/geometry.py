@@ -17,9 +17,11 @@ halo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_unet.errors import UserError
+from napari_unet.networks.anisotropy import Pooling, radii, usual_pooling
 
 Sizes = tuple[int, ...]
 
@@ -97,26 +99,52 @@ class Geometry:
 
 
 def encoder_decoder_geometry(
-    depth: int, dims: int, *, padded: bool, convolutions: int = 2
+    depth: int,
+    dims: int,
+    *,
+    padded: bool,
+    convolutions: int = 2,
+    pooling: Pooling | None = None,
 ) -> Geometry:
-    """Sizes of a U-Net with ``depth`` 2x2 poolings and ``convolutions`` 3x3 a level.
+    """Sizes of a U-Net with ``depth`` poolings and ``convolutions`` 3x3 a level.
 
-    A 3x3 convolution at level l (pixels of 2^l) needs 2^l more pixels on each side, and every
-    level but the lowest has a contracting and an expansive half, hence the border
+    With 2x2 poolings a 3x3 convolution at level l (pixels of 2^l) needs 2^l more pixels on each
+    side, and every level but the lowest has a contracting and an expansive half, hence the border
 
         c * (2 * (1 + 2 + ... + 2^(depth-1)) + 2^depth) = c * (3 * 2^depth - 2),
 
     which is 92 for U-Net 2015. Pooling and 2x2 up-convolution tie all pixels of one stride to the
     same pixel of the lowest level, so that the last of them reaches a stride - 1 farther.
+
+    ``pooling`` replaces 2x2 (see ``anisotropy.py``): each axis is then followed for itself.
     """
-    stride = 2**depth
-    border = convolutions * (3 * stride - 2)
-    # Each expansive level maps n to 2 n - 2 c, of which 2 c is the fixed point: outputs are
-    # 2 c + k * stride, k any integer that leaves a pixel.
-    smallest = stride if padded else (2 * convolutions - 1) % stride + 1
+    chosen = pooling or usual_pooling(depth, dims)
+    around = zip(*radii(chosen), strict=True)
+    axes = [
+        _along(factors, [convolutions * r for r in reached])
+        for factors, reached in zip(zip(*chosen, strict=True), around, strict=True)
+    ]
+    stride = tuple(s for s, _, _ in axes)
     return Geometry(
-        stride=(stride,) * dims,
-        reach=(border + stride - 1,) * dims,
-        border=(0 if padded else border,) * dims,
-        base=(smallest,) * dims,
+        stride=stride,
+        reach=tuple(border + s - 1 for s, border, _ in axes),
+        border=tuple(0 if padded else border for _, border, _ in axes),
+        base=stride if padded else tuple(base for _, _, base in axes),
     )
+
+
+def _along(factors: Sequence[int], lost: Sequence[int]) -> tuple[int, int, int]:
+    """Stride, border and smallest output of valid convolutions along one axis.
+
+    ``lost``: pixels on each side that the convolutions of each level take, the lowest last.
+    """
+    scale, border = 1, 0
+    for factor, loss in zip(factors, lost, strict=False):
+        border += 2 * loss * scale
+        scale *= factor
+    border += lost[-1] * scale
+    # m pixels of the lowest level become scale * m - less.
+    less = 0
+    for factor, loss in reversed(list(zip(factors, lost, strict=False))):
+        less = factor * less + 2 * loss
+    return scale, border, (-less - 1) % scale + 1

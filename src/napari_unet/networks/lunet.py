@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_unet.networks.anisotropy import Pooling
 from napari_unet.networks.blocks import EncoderDecoder, Norm, Padding
 
 
@@ -17,6 +18,8 @@ class LUNet(EncoderDecoder):
     ``widths`` are the channels of a pruned network, see ``networks.widths``. The U-Net that the
     paper prunes and compares with is this one with channels that double: with 4, 4, 8, 8, .. 64, 64
     and back it has 353,949 parameters.
+    ``pooling`` says by how much each level is pooled along each axis, for voxels that are longer
+    along z (see ``anisotropy.py``).
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class LUNet(EncoderDecoder):
         padding: Padding = "same",
         norm: Norm = "batch",
         widths: Sequence[int] = (),
+        pooling: Pooling | None = None,
     ) -> None:
         super().__init__(
             in_channels,
@@ -40,4 +44,5 @@ class LUNet(EncoderDecoder):
             norm=norm,
             order="relu-norm",
             channels=widths,
+            pooling=pooling,
         )

@@ -66,7 +66,7 @@ def check_arguments(name: str, arguments: Mapping[str, Any], dims: int = 2) -> B
             f"not in {dims}D."
         )
     try:
-        return chosen.arguments.model_validate(dict(arguments))
+        checked = chosen.arguments.model_validate(dict(arguments))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
@@ -79,6 +79,13 @@ def check_arguments(name: str, arguments: Mapping[str, Any], dims: int = 2) -> B
                 f"{first['msg'].removeprefix('Value error, ')}."
             )
         raise UserError(message) from None
+    pooling = getattr(checked, "pooling", None)
+    if pooling and len(pooling[0]) != dims:
+        raise UserError(
+            f"The argument 'pooling' of network {name!r} has {len(pooling[0])} factors a level, "
+            f"but the images have {dims} spatial axes."
+        )
+    return checked
 
 
 def geometry(name: str, arguments: Mapping[str, Any], dims: int = 2) -> Geometry:

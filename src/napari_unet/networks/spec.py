@@ -58,8 +58,8 @@ class NetworkSpec:
         class, *spatial). Layers whose size depends on the number of classes have names that begin
         with ``head``. A network with deep supervision also has ``heads(x)``, a list of logits of
         the full size, of which training takes the mean loss. A padded network whose ``forward``
-        takes ``margin``, pixels to leave out on all sides (a multiple of the stride), need not
-        compute what is cropped from a tile.
+        takes ``margin``, pixels to leave out on all sides (a multiple of the stride; one number
+        for each axis where strides differ), need not compute what is cropped from a tile.
     live
         Arguments that replace the defaults in the preset ``live``: those that learn fastest on a
         laptop.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from napari_unet.networks.anisotropy import Pooling
 from napari_unet.networks.blocks import EncoderDecoder, Norm, Padding
 
 
@@ -18,6 +19,9 @@ class UNet(EncoderDecoder):
     ``padding="same"`` pads each 3x3 convolution with zeros so that the output is as large as the
     input; ``norm="batch"`` puts batch normalisation before each ReLU of a 3x3 convolution;
     ``depth`` is the number of poolings.
+
+    ``pooling`` says by how much each level is pooled along each axis, for voxels that are longer
+    along z (not in the paper; see ``anisotropy.py``).
 
     ``released=True`` is the network that the authors released with the paper, which differs from
     its figure: ReLU follows every up-convolution, and the last one keeps its 128 channels, which
@@ -39,6 +43,7 @@ class UNet(EncoderDecoder):
         dropout: float = 0.5,
         released: bool = False,
         widths: Sequence[int] = (),
+        pooling: Pooling | None = None,
     ) -> None:
         super().__init__(
             in_channels,
@@ -50,4 +55,5 @@ class UNet(EncoderDecoder):
             dropout=dropout,
             released=released,
             channels=widths,
+            pooling=pooling,
         )

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.networks.blocks import (
+    Margin,
     Norm,
     Padding,
     centre_crop,
     he_initialise,
+    keep,
     needed_rims,
-    trim,
 )
 
 
@@ -84,7 +85,7 @@ class UNet3D(nn.Module):
         self.head = nn.Conv3d(given, out_channels, 1)
         he_initialise(self)
 
-    def forward(self, x: Tensor, margin: int = 0) -> Tensor:
+    def forward(self, x: Tensor, margin: Margin = 0) -> Tensor:
         """Logits for ``x``; of padded networks without ``margin`` pixels on each side.
 
         As in ``blocks.EncoderDecoder``: the result is that of cropping afterwards.
@@ -96,13 +97,15 @@ class UNet3D(nn.Module):
             skips.append(x)
         x = skips.pop()
         needed = self._needed()
-        rims = [margin // 2 ** (depth - self.flat), margin // 2**depth, margin // 2**depth]
-        x, rims = _keep(x, rims, needed[depth])
+        stride = (2 ** (depth - self.flat), 2**depth, 2**depth)
+        margins = (margin,) * 3 if isinstance(margin, int) else margin
+        rims = [m // s for m, s in zip(margins, stride, strict=True)]
+        x, rims = keep(x, rims, needed[depth])
         for level, up, block in zip(reversed(range(depth)), self.up, self.expansive, strict=True):
             x = up(x)
             rims = [r * f for r, f in zip(rims, _factors(level < self.flat), strict=True)]
             x = block(torch.cat([x, centre_crop(skips.pop(), x)], 1))
-            x, rims = _keep(x, rims, needed[level])
+            x, rims = keep(x, rims, needed[level])
         return cast(Tensor, self.head(x))
 
     def _needed(self) -> list[tuple[int, int, int]]:
@@ -140,9 +143,3 @@ def _convolutions(
             layers.append(nn.BatchNorm3d(after))
         layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
-
-
-def _keep(x: Tensor, rims: list[int], needed: tuple[int, int, int]) -> tuple[Tensor, list[int]]:
-    """``x`` with no more than the needed rims, and the rims that it then has."""
-    x = trim(x, [max(0, r - n) for r, n in zip(rims, needed, strict=True)])
-    return x, [min(r, n) for r, n in zip(rims, needed, strict=True)]

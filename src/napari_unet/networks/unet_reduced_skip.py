@@ -9,6 +9,7 @@ from napari_unet.networks.blocks import (
     BATCH_NORM,
     CONVOLUTION,
     EncoderDecoder,
+    Margin,
     Norm,
     he_initialise,
 )
@@ -81,14 +82,16 @@ class UNetReducedSkip(EncoderDecoder):
         self.fuse = convolution(joined, aggregated, 1)
         he_initialise(self)
 
-    def forward(self, x: Tensor, margin: int = 0) -> Tensor:
+    def forward(self, x: Tensor, margin: Margin = 0) -> Tensor:
         """Logits for ``x``, without ``margin`` pixels on each side; see ``EncoderDecoder``."""
         *upper, lowest = self.contracting
         reduced: list[Tensor] = []
-        for block, reduce, factor in zip(upper, self.reduce, self.factors, strict=True):
+        for block, pool, reduce, factor in zip(
+            upper, self.pool, self.reduce, self.factors, strict=True
+        ):
             x = block(x)
             reduced.append(_to_channels(reduce(x), factor))
-            x = self.pool(x)  # the map of this level is gone
+            x = pool(x)  # the map of this level is gone
         aggregated = self.fuse(torch.cat(reduced, 1))
         reduced.clear()
         x = lowest(x)

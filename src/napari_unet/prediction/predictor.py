@@ -8,6 +8,7 @@ tile is a part of the image that the same windows cover.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 
@@ -38,14 +39,19 @@ USUAL_TILE = {("cpu", 2): 512, ("cuda", 2): 1024, ("mps", 2): 1024}
 USUAL_TILE |= {("cpu", 3): 64, ("cuda", 3): 96, ("mps", 3): 64}
 
 
-def default_tile(shape: Sizes, device: torch.device) -> Sizes:
+def default_tile(shape: Sizes, device: torch.device, halo: Sizes | None = None) -> Sizes:
     """Output size of the tiles when nobody asks for one: few equal parts, large but bounded.
 
     512 pixels a side on the CPU, 1024 on CUDA, 64 and 96 in 3D, and up to half as much again where
-    that saves a cut: throughput hardly grows beyond, memory does.
+    that saves a cut: throughput hardly grows beyond, memory does. Where the ``halo`` differs
+    between the axes, so does the side, in proportion, with as many pixels in all: the least work.
     """
     usual = USUAL_TILE.get((device.type, len(shape)), 512 if len(shape) == 2 else 64)
-    return equal_parts(shape, usual)
+    if halo is None or len(set(halo)) == 1:
+        return equal_parts(shape, usual)
+    mean = math.prod(max(1, h) for h in halo) ** (1 / len(halo))
+    sides = [max(1, round(usual * max(1, h) / mean)) for h in halo]
+    return tuple(equal_parts((n,), side)[0] for n, side in zip(shape, sides, strict=True))
 
 
 class Predictor:
@@ -86,7 +92,7 @@ class Predictor:
             The network cannot take an input of this size.
         """
         self.geometry.check_input(input.shape[1:])
-        return self._probability(input, 0, rotations=False).cpu().numpy()
+        return self._probability(input, None, rotations=False).cpu().numpy()
 
     def tiles(
         self,
@@ -126,10 +132,10 @@ class Predictor:
             check_tile(tile)
             return Windows(shape, self.geometry).cells(box or _whole(shape))
         if tile is None:
-            tile = default_tile(shape, self.device)
+            tile = default_tile(shape, self.device, self.geometry.halo)
             if box is not None:
                 sides = tuple(b - a for a, b in box)
-                if default_tile(sides, self.device) == sides:
+                if default_tile(sides, self.device, self.geometry.halo) == sides:
                     tile = shape
         return plan_tiles(shape, self.geometry, tile, box)
 
@@ -165,7 +171,7 @@ class Predictor:
         def predict(window: Box) -> Array:
             try:
                 pixels = read_mirrored(read, window, shape)
-                return self._probability(pixels, 0, rotations).cpu().numpy()
+                return self._probability(pixels, None, rotations).cpu().numpy()
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -210,26 +216,33 @@ class Predictor:
 
     def _whole_tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
         pixels = read_mirrored(read, tile.input, shape)
-        margin = self._margin(tile, pixels.shape[1:])
-        probability = self._probability(pixels, margin, rotations)
-        crop = tuple(slice(a - margin, b - margin) for a, b in tile.crop)
+        margins = self._margins(tile, pixels.shape[1:])
+        probability = self._probability(pixels, margins, rotations)
+        crop = tuple(slice(a - m, b - m) for (a, b), m in zip(tile.crop, margins, strict=True))
         return probability[(slice(None), *crop)].cpu().numpy()
 
-    def _margin(self, tile: Tile, size: Sequence[int]) -> int:
-        """What the network may leave out on all sides: a multiple of the stride.
+    def _margins(self, tile: Tile, size: Sequence[int]) -> Sizes:
+        """What the network may leave out on each side, by axis: multiples of the stride.
 
-        0 for networks whose ``forward`` has no argument ``margin``.
+        0 for networks whose ``forward`` has no argument ``margin``; the same along all axes where
+        the strides are the same.
         """
+        stride = self.geometry.stride
         if not (self.geometry.padded and "margin" in signature(self.network.forward).parameters):
-            return 0
+            return (0,) * len(stride)
         unwanted = [min(a, n - b) for (a, b), n in zip(tile.crop, size, strict=True)]
-        stride = max(self.geometry.stride)
-        return min(unwanted) // stride * stride
+        if len(set(stride)) == 1:
+            unwanted = [min(unwanted)] * len(stride)
+        return tuple(n // s * s for n, s in zip(unwanted, stride, strict=True))
 
     @torch.inference_mode()
-    def _probability(self, pixels: npt.NDArray[np.float32], margin: int, rotations: bool) -> Tensor:
+    def _probability(
+        self, pixels: npt.NDArray[np.float32], margins: Sizes | None, rotations: bool
+    ) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32))[None].to(self.device)
-        keywords = {"margin": margin} if margin else {}
+        keywords: dict[str, int | Sizes] = {}
+        if margins is not None and any(margins):
+            keywords["margin"] = margins[0] if len(set(margins)) == 1 else margins
         views = VIEWS if rotations else VIEWS[:1]
         total: Tensor | None = None
         for view in views:

@@ -87,7 +87,10 @@ def sampling_grid(
     grid = plain.expand(batch, *plain.shape)
     moved = displacement(batch, size, preset.elastic_points, preset.elastic_sd, generator, device)
     if preset.elastic_sd > 0:
-        grid = grid + moved.movedim(1, -1)
+        moved = moved.movedim(1, -1)
+        if preset.voxel:  # as far in the world along each axis
+            moved = moved / torch.tensor(preset.voxel, device=device)
+        grid = grid + moved
     maps = linear_maps(batch, dims, preset, generator)
     if not torch.equal(maps, torch.eye(dims).expand_as(maps)):
         shape = grid.shape
@@ -101,8 +104,11 @@ def reach(size: tuple[int, ...], preset: Preset) -> tuple[int, ...]:
 
     Displacements beyond three standard deviations are clamped to the window's edge.
     """
-    slack = math.ceil(3 * preset.elastic_sd * 1.2) + 2
-    half = [n / 2 + slack for n in size]
+    voxel = preset.voxel or (1.0,) * len(size)
+    half = [
+        n / 2 + math.ceil(3 * preset.elastic_sd * 1.2 / v) + 2
+        for n, v in zip(size, voxel, strict=True)
+    ]
     if preset.rotation == "free":
         half[-2] = half[-1] = math.hypot(half[-2], half[-1])
     elif preset.rotation == "quarter":

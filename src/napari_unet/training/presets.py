@@ -29,8 +29,13 @@ class Preset(BaseModel):
     tile: int = Field(
         192, ge=16, le=4096, description="side of what the network predicts in a step"
     )
+    voxel: tuple[float, ...] = Field(
+        (), description="size of a pixel by axis, in that of the smallest; empty = all alike"
+    )
 
-    elastic_sd: float = Field(4.0, ge=0, description="sd of the grid's displacements, pixels")
+    elastic_sd: float = Field(
+        4.0, ge=0, description="sd of the grid's displacements, pixels (the shortest)"
+    )
     elastic_points: int = Field(3, ge=2, le=16, description="points of the grid along each axis")
     rotation: Literal["free", "quarter", "none"] = Field(
         "quarter", description="any angle, quarter turns (nothing is blurred), or none"

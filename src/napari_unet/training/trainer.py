@@ -97,7 +97,7 @@ class Trainer:
         self.geometry = registry.geometry(preset.network, preset.arguments, dims)
         self.batch = preset.batch
         self.tile = fitting_tile(
-            self.geometry, preset.tile, (p.shape for p in data.planes.values())
+            self.geometry, preset.tile, (p.shape for p in data.planes.values()), preset.voxel
         )
         self.rate_factor = 1.0
         self.losses: list[float] = []

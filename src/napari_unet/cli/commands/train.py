@@ -94,8 +94,17 @@ def train(
     spacing: Annotated[
         str | None,
         typer.Option(
-            metavar="Y,X",
-            help="Pixel size in micrometres, e.g. 0.5,0.5. Default: what the files say.",
+            metavar="[Z,]Y,X",
+            help="Pixel size in micrometres, e.g. 0.5,0.5, or 40,6,6 for volumes, whose poolings "
+            "and pieces follow it. Default: what the files say.",
+        ),
+    ] = None,
+    dims: Annotated[
+        int | None,
+        typer.Option(
+            metavar="2|3",
+            help="Whether the planes of a stack are images of their own (2) or the stack is a "
+            "volume (3). Default: 3 with three pixel sizes or a network for volumes, else 2.",
         ),
     ] = None,
     device: Device = "auto",
@@ -126,6 +135,7 @@ def train(
       napari-unet train a.png a_strokes.png --out a.unet --labels scribbles --budget 30s
       napari-unet train images masks --out better.unet --start cells.unet
       napari-unet train images masks --out cells.unet --resume --budget 10m
+      napari-unet train em.tif em_labels.tif --out em.unet --axes zyx --spacing 40,6,6
     """
     from napari_unet.cli.train import run_train
 
@@ -143,6 +153,7 @@ def train(
         regions=regions,
         axes=axes,
         spacing=spacing,
+        dims=dims,
         device=device,
         precision=precision,
         seed=seed,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from napari_unet.networks.anisotropy import Pooling, check_pooling
 from napari_unet.networks.geometry import Geometry, encoder_decoder_geometry
 from napari_unet.networks.spec import Arguments, FactsAt, NetworkSpec
 from napari_unet.networks.widths import WIDTHS, Widths
@@ -25,10 +26,23 @@ class UNetArguments(Arguments):
         "channels",
     )
     widths: Widths = Field((), description=WIDTHS)
+    pooling: Pooling | None = Field(
+        None, description="factor of each pooling along each axis; for volumes: from the voxel size"
+    )
+
+    @field_validator("pooling")
+    @classmethod
+    def _one_for_each_level(cls, value: Pooling | None, info: ValidationInfo) -> Pooling | None:
+        return check_pooling(value, info.data.get("depth"))
 
 
 def _geometry(arguments: UNetArguments, dims: int) -> Geometry:
-    return encoder_decoder_geometry(arguments.depth, dims, padded=arguments.padding == "same")
+    return encoder_decoder_geometry(
+        arguments.depth,
+        dims,
+        padded=arguments.padding == "same",
+        pooling=arguments.pooling,
+    )
 
 
 UNET = NetworkSpec(
