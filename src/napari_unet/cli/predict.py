@@ -9,15 +9,26 @@ from napari_unet.cli.console import ProgressLine, result
 from napari_unet.model.file import read_header
 
 
-def run_predict(model: Path, images: str, *, out: Path, outputs: list[str], **options: Any) -> None:
+def run_predict(
+    model: Path,
+    images: str,
+    *,
+    out: Path,
+    outputs: list[str],
+    fast: int | None = None,
+    **options: Any,
+) -> None:
     """Predict files; prints the path of each file that was written."""
     read_header(model)  # what is wrong with it is found out before torch is imported
     from napari_unet.core import predict_files
     from napari_unet.model.model import load
 
+    loaded = load(model)
+    if fast is not None:
+        loaded = loaded.fast(fast)
     line = ProgressLine()
     try:
-        for progress in predict_files(load(model), images, out, outputs, **options):
+        for progress in predict_files(loaded, images, out, outputs, **options):
             if progress.problem and progress.total > 1:
                 line.note(f"{progress.path.name} was left out: {progress.problem}")
             for path in progress.written:

@@ -11,7 +11,7 @@ from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.reading import find_files, read_image, stem
 from napari_unet.model.model import Model
-from napari_unet.prediction.files import PredictionFiles
+from napari_unet.prediction.files import FORMATS, PredictionFiles
 from napari_unet.prediction.output import DTYPES
 from napari_unet.prediction.predictor import Predictor
 
@@ -48,8 +48,9 @@ def predict_files(
     device: str = "auto",
     precision: str = "auto",
     axes: str | None = None,
+    form: str = "tif",
 ) -> Iterator[FileProgress]:
-    """Write ``out/<stem>.<output>.tif`` for every image of a file, folder or pattern.
+    """Write ``out/<stem>.<output>.tif`` (or .zarr) for every image of a file, folder or pattern.
 
     Arrays are read and written tile by tile and need not fit in memory (but one plane of
     probabilities lies on disk while its objects are found). Existing files are replaced once the
@@ -63,6 +64,8 @@ def predict_files(
         objects too for an objects model.
     axes
         Of all files; by default what each file says.
+    form
+        ``tif``, or ``zarr`` for OME-Zarr folders, compressed and in chunks.
     rotations, tile, device, precision
         As of :meth:`Model.predict`.
 
@@ -76,6 +79,8 @@ def predict_files(
     for output in chosen:
         if output not in DTYPES:
             raise UserError(f"There is no output {output!r}; choose from {', '.join(DTYPES)}.")
+    if form not in FORMATS:
+        raise UserError(f"There is no format {form!r}; choose from {', '.join(FORMATS)}.")
     if tile is not None and tile < 1:
         raise UserError(f"A tile of {tile} pixels is none: give a number from 1.")
     paths = find_files(images)
@@ -87,7 +92,15 @@ def predict_files(
         try:
             image = model.as_image(read_image(path, axes, model.header.dims))
             yield from _predict(
-                model, predictor, image, Path(out), chosen, rotations=rotations, tile=tile, at=step
+                model,
+                predictor,
+                image,
+                Path(out),
+                chosen,
+                rotations=rotations,
+                tile=tile,
+                form=form,
+                at=step,
             )
         except UserError as error:
             problems.append(str(error))
@@ -110,6 +123,7 @@ def _predict(
     *,
     rotations: bool,
     tile: int | None,
+    form: str,
     at: tuple[Path, int, int],
 ) -> Iterator[FileProgress]:
     try:
@@ -118,7 +132,7 @@ def _predict(
         raise UserError(f"The folder {out} cannot be made: {error.strerror}.") from error
     description = _description(model, image, rotations, predictor.precision)
     files = PredictionFiles(
-        out, stem(at[0]), outputs, image, model.class_names, description=description
+        out, stem(at[0]), outputs, image, model.class_names, description=description, form=form
     )
     last = 0
     with files:

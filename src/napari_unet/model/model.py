@@ -22,6 +22,7 @@ from napari_unet.model import file
 from napari_unet.model.header import Header
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
+from napari_unet.prediction.attention import AttentionPredictor
 from napari_unet.prediction.device import choose_device, choose_precision
 from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.predictor import Predictor
@@ -71,6 +72,31 @@ class Model:
             device=chosen,
             precision=choose_precision(precision, chosen),
         )
+
+    def fast(self, level: int) -> Model:
+        """This UNet++ pruned to ``level`` at prediction: the head on x^{0,level} alone.
+
+        Nodes that this head does not need are not computed (Zhou et al. 2018, Section 3.3), and
+        the halo of a tile is that of a network of depth ``level``. The weights are all kept, and
+        shared with this model; saved, the file predicts fast and can be trained on.
+
+        Raises
+        ------
+        UserError
+            The network is another, or has no head at this level.
+        """
+        header = self.header
+        arguments = registry.check_arguments(header.network, header.arguments, header.dims)
+        if not {"mode", "level"} <= set(type(arguments).model_fields):
+            raise UserError(
+                f"The model is a {registry.spec(header.network).title}: only UNet++ (unetpp) can "
+                f"be pruned to a level at prediction."
+            )
+        chosen = header.arguments | {"mode": "fast", "level": level}
+        registry.check_arguments(header.network, chosen, header.dims)
+        weights = self.network.state_dict()
+        pruned = header.model_copy(update={"arguments": chosen})
+        return Model(pruned, network_for(pruned, dict(weights)))
 
     def as_image(
         self, image: Image | ArrayLike, axes: str | None = None, name: str = "the image"
@@ -208,6 +234,56 @@ class Model:
             if output == "objects" and one.last_of_plane:
                 arrays[output][one.index] = self.objects(plane)
         return arrays[output]
+
+    @property
+    def attention_names(self) -> tuple[str, ...]:
+        """Names of the attention gates, finest first; empty for networks without any."""
+        header = self.header
+        return registry.attention_names(header.network, header.arguments, header.dims)
+
+    def attention_predictor(
+        self, device: str = "auto", precision: str = "auto"
+    ) -> AttentionPredictor:
+        """As :meth:`predictor`, for attention coefficients in place of probabilities.
+
+        :class:`UserError` also for a network without attention gates.
+        """
+        if not self.attention_names:
+            raise UserError(
+                f"The model ({self.header.network}) has no attention gates: train attention_unet "
+                f"with gates single or multi."
+            )
+        chosen = choose_device(device)
+        return AttentionPredictor(
+            self.network,
+            self.geometry,
+            device=chosen,
+            precision=choose_precision(precision, chosen),
+        )
+
+    def attention(
+        self,
+        image: Image | ArrayLike,
+        *,
+        axes: str | None = None,
+        tile: int | Sequence[int] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> npt.NDArray[np.float32]:
+        """Where the gates look: float32 (gate, [t,] [z,] y, x) in 0..1, gates as named in
+        :attr:`attention_names`.
+
+        The coefficients alpha of Oktay et al. 2018, equation 1, by which skip connections are
+        multiplied; those of coarser levels are repeated up to the size of the image. Parameters and
+        errors as of :meth:`predict`; :class:`UserError` also for networks without gates.
+        """
+        predictor = self.attention_predictor(device, precision)
+        seen = self.as_image(image, axes)
+        shape = seen.leading_shape + seen.spatial_shape
+        whole = np.empty((len(self.attention_names), *shape), np.float32)
+        for one in self.tiles(seen, predictor, tile=tile):
+            write_tile({"probability": whole}, one.index, one.tile.output, one.probability)
+        return whole
 
     def save(self, path: str | Path, training_state: dict[str, Any] | None = None) -> None:
         """Write a ``.unet`` file, whole or not at all.

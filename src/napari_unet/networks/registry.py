@@ -93,6 +93,12 @@ def geometry(name: str, arguments: Mapping[str, Any], dims: int = 2) -> Geometry
     return spec(name).geometry(check_arguments(name, arguments, dims), dims)
 
 
+def attention_names(name: str, arguments: Mapping[str, Any], dims: int = 2) -> tuple[str, ...]:
+    """Names of the attention gates of a network, finest first; empty where it has none."""
+    known = spec(name).attention
+    return () if known is None else known(check_arguments(name, arguments, dims))
+
+
 def build(
     name: str, *, dims: int, in_channels: int, out_channels: int, arguments: Mapping[str, Any]
 ) -> nn.Module:

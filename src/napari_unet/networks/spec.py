@@ -69,6 +69,10 @@ class NetworkSpec:
         What the figures hold for.
     takes_missing
         Whether it can do without some of its channels: those missing from an image reach it as NaN.
+    attention
+        From checked arguments to the names of the gates whose coefficients the network's method
+        ``attention(x)`` returns, a list of (B, 1, *spatial / a power of 2) in 0..1; None for
+        networks without gates.
     """
 
     name: str
@@ -83,3 +87,4 @@ class NetworkSpec:
     tiny: Mapping[str, Any] = field(default_factory=dict)
     facts_at: FactsAt = field(default_factory=FactsAt)
     takes_missing: bool = False
+    attention: Callable[[Any], tuple[str, ...]] | None = None

@@ -1,4 +1,4 @@
-"""Predictions as TIFF files that need not fit in memory and are written whole or not at all."""
+"""Predictions as files that need not fit in memory and are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from napari_unet.errors import UserError
 from napari_unet.images.axes import Box, Index
 from napari_unet.images.image import Image
 from napari_unet.prediction.output import DTYPES, write_tile
+from napari_unet.prediction.zarr_files import OutputZarr
+
+FORMATS = ("tif", "zarr")
 
 BIG = 2**31  # bytes; beyond, some readers of classic TIFF fail, and from 2**32 all
 
@@ -99,6 +102,7 @@ class OutputTiff:
 class PredictionFiles:
     """The outputs of one image: ``<folder>/<stem>.<output>.tif`` for each name in ``outputs``.
 
+    With the ``form`` ``zarr`` they are folders ``<stem>.<output>.zarr`` (OME-Zarr).
     ``probability`` is float32 (class, [t,] [z,] y, x); ``classes`` uint8, ``objects`` int32 and
     ``uncertainty`` float32 are ([t,] [z,] y, x). Used as a context: at its end all files get their
     names, after an error (or a cancel that raises one) none does and nothing is left behind.
@@ -124,15 +128,19 @@ class PredictionFiles:
         class_names: Sequence[str],
         *,
         description: str = "",
+        form: str = "tif",
     ) -> None:
         for output in outputs:
             if output not in DTYPES:
                 raise UserError(f"There is no output {output!r}; choose from {', '.join(DTYPES)}.")
-        self.paths = {output: Path(folder) / f"{stem}.{output}.tif" for output in outputs}
+        if form not in FORMATS:
+            raise UserError(f"There is no format {form!r}; choose from {', '.join(FORMATS)}.")
+        self.paths = {output: Path(folder) / f"{stem}.{output}.{form}" for output in outputs}
+        self._form = form
         self._image = image
         self._names = tuple(class_names)
         self._description = description
-        self._files: dict[str, OutputTiff] = {}
+        self._files: dict[str, OutputTiff | OutputZarr] = {}
         self._scratch: OutputTiff | None = None
 
     def __enter__(self) -> Self:
@@ -145,17 +153,9 @@ class PredictionFiles:
             for output, path in self.paths.items():
                 with _explained(path.parent):
                     path.parent.mkdir(parents=True, exist_ok=True)
-                by_class = output == "probability"
-                self._files[output] = OutputTiff(
-                    path,
-                    (len(self._names), *shape) if by_class else shape,
-                    "c" + axes if by_class else axes,
-                    DTYPES[output],
-                    spacing=image.spacing,
-                    names=self._names if by_class else (),
-                    description=self._description,
-                )
-            if "objects" in self.paths and "probability" not in self.paths:
+                self._files[output] = self._open(output, path, shape, axes)
+            kept = "probability" in self.paths and self._form == "tif"  # mapped, not read
+            if "objects" in self.paths and not kept:
                 # Objects need a whole plane of probabilities, which may not fit in memory.
                 self._scratch = OutputTiff(
                     self.paths["objects"].with_suffix(".scratch"),
@@ -177,9 +177,26 @@ class PredictionFiles:
         try:
             if kind is None:
                 for file in self._files.values():
-                    file.commit()
+                    with _explained(file.path):
+                        file.commit()
         finally:
             self._discard()
+
+    def _open(
+        self, output: str, path: Path, shape: tuple[int, ...], axes: str
+    ) -> OutputTiff | OutputZarr:
+        by_class = output == "probability"
+        if by_class:
+            shape, axes = (len(self._names), *shape), "c" + axes
+        about: dict[str, Any] = {
+            "spacing": self._image.spacing,
+            "names": self._names if by_class else (),
+            "description": self._description,
+        }
+        if self._form == "tif":
+            return OutputTiff(path, shape, axes, DTYPES[output], **about)
+        with _explained(path):
+            return OutputZarr(path, shape, axes, DTYPES[output], dims=self._image.dims, **about)
 
     def _discard(self) -> None:
         for file in (*self._files.values(), self._scratch):
@@ -188,11 +205,11 @@ class PredictionFiles:
 
     def write(self, index: Index, box: Box, probability: npt.NDArray[np.float32]) -> None:
         """Put the probability (class, *box) of one tile, and what follows from it, in its place."""
-        write_tile(
-            {name: file.array for name, file in self._files.items()}, index, box, probability
-        )
-        if self._scratch is not None:
-            write_tile({"probability": self._scratch.array}, (), box, probability)
+        arrays = {name: file.array for name, file in self._files.items()}
+        with _explained(next(iter(self.paths.values()))):
+            write_tile(arrays, index, box, probability)
+            if self._scratch is not None:
+                write_tile({"probability": self._scratch.array}, (), box, probability)
 
     def plane(self, index: Index) -> npt.NDArray[np.float32]:
         """Probability (class, *spatial), mapped, of the plane written last or, if kept, of any.
@@ -201,11 +218,13 @@ class PredictionFiles:
         """
         if self._scratch is not None:
             return np.asarray(self._scratch.array)
-        return np.asarray(self._files["probability"].array[(slice(None), *index)])
+        mapped = self._files["probability"].array
+        return np.asarray(mapped[(slice(None), *index)])
 
     def write_objects(self, index: Index, objects: npt.NDArray[np.int32]) -> None:
         """Put the objects (*spatial) of one plane in their place."""
-        self._files["objects"].array[index] = objects
+        with _explained(self.paths["objects"]):
+            self._files["objects"].array[(*index, ...)] = objects
 
 
 def _allocate(path: Path, offset: int, size: int) -> None:

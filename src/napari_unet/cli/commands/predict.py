@@ -37,6 +37,22 @@ def predict(
             metavar="N", help="Side of a tile in pixels; changes memory and speed, not the result."
         ),
     ] = None,
+    fast: Annotated[
+        int | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="UNet++ only: predict with the head of this level (1 is the shallowest) and "
+            "compute nothing that it does not need. Default: the mean of all heads.",
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="tif|zarr",
+            help="tif, or zarr for OME-Zarr folders: compressed, in chunks, for large volumes.",
+        ),
+    ] = "tif",
     axes: Axes = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -45,12 +61,15 @@ def predict(
 
     For each image writes DIR/<name>.classes.tif (uint8), .objects.tif (int32), .probability.tif
     (float32; class, [t,] [z,] y, x) or .uncertainty.tif (float32, 0 to 1), and prints their paths.
-    Images are read and written piece by piece and may be larger than the memory.
+    Images are read and written piece by piece and may be larger than the memory (not so objects:
+    they are found in a whole plane or volume).
 
     \b
     Examples:
       napari-unet predict cells.unet images --out predictions
       napari-unet predict cells.unet 'day2/*.tif' --out day2 --output objects --output probability
+      napari-unet predict em.unet brain.zarr --out predictions --format zarr
+      napari-unet predict nested.unet images --out quick --fast 2
     """
     from napari_unet.cli.predict import run_predict
 
@@ -61,6 +80,8 @@ def predict(
         outputs=output or [],
         rotations=tta,
         tile=tile,
+        fast=fast,
+        form=form,
         axes=axes,
         device=device,
         precision=precision,

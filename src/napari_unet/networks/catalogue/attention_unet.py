@@ -59,6 +59,16 @@ def _needs(arguments: AttentionUNetArguments, output: Span) -> Span:
     return joined(*heads)
 
 
+def _gate_names(arguments: AttentionUNetArguments) -> tuple[str, ...]:
+    """One for each gate, finest first, by what a coefficient covers."""
+    count = {"none": 0, "single": 1, "multi": 2}[arguments.gates]
+    return tuple(
+        f"1/{2**level}" + (f" gate {gate + 1}" if count > 1 else "")
+        for level in range(1, arguments.depth)
+        for gate in range(count)
+    )
+
+
 ATTENTION_UNET = NetworkSpec(
     name="attention_unet",
     title="Attention U-Net",
@@ -73,4 +83,5 @@ ATTENTION_UNET = NetworkSpec(
     # Without batch normalisation, next to which some biases have no gradient but rounding.
     tiny={"width": 2, "depth": 2, "norm": "none"},
     facts_at=FactsAt(size=(96, 160, 160), channels=1, classes=4),
+    attention=_gate_names,
 )

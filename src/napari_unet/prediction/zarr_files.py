@@ -1,0 +1,109 @@
+"""Predictions as OME-Zarr: compressed and in chunks, for what is larger than a TIFF should be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+CHUNK = {2: 512, 3: 64}
+"""Side of a chunk by number of spatial axes; other axes are cut into single positions."""
+_KIND = {"t": "time", "c": "channel"}
+
+
+class OutputZarr:
+    """An OME-Zarr image (version 0.4, one scale) under a temporary name, as ``OutputTiff``.
+
+    ``array`` takes boxes in any order; what is written goes to disk at once, compressed, and
+    memory holds no more than the chunks that a box touches. Nothing is allocated beforehand: a full
+    disk is an OSError when a box is written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: Sequence[int],
+        axes: str,
+        dtype: npt.DTypeLike,
+        *,
+        dims: int,
+        spacing: Sequence[float] | None = None,
+        names: Sequence[str] = (),
+        description: str = "",
+    ) -> None:
+        self.path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        sides = [min(n, CHUNK[dims]) for n in shape[-dims:]]
+        try:
+            self._remove(self._temporary)
+            group = zarr.open_group(self._temporary, mode="w", zarr_format=2)
+            self.array: Any = group.create_array(
+                "0",
+                shape=tuple(shape),
+                chunks=(*(1,) * (len(shape) - dims), *sides),
+                dtype=np.dtype(dtype),
+                chunk_key_encoding={"name": "v2", "separator": "/"},
+            )
+            group.attrs.update(_metadata(path.name, axes, spacing, names))
+            group.attrs["napari_unet"] = description
+        except BaseException:
+            self.discard()
+            raise
+
+    def commit(self) -> None:
+        """Give the image its name, in place of an older one."""
+        self.__dict__.pop("array", None)
+        old = self.path.with_name(f".{self.path.name}.{os.getpid()}.old")
+        if self.path.exists():
+            self.path.rename(old)  # a folder cannot be renamed over another
+        self._temporary.rename(self.path)
+        self._remove(old)
+
+    def discard(self) -> None:
+        """Remove the image; an older one of its name stays as it is."""
+        self.__dict__.pop("array", None)
+        self._remove(self._temporary)
+
+    @staticmethod
+    def _remove(folder: Path) -> None:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink(missing_ok=True)
+
+
+def _metadata(
+    name: str, axes: str, spacing: Sequence[float] | None, names: Sequence[str]
+) -> dict[str, Any]:
+    described: list[dict[str, str]] = []
+    for axis in axes:
+        one = {"name": axis, "type": _KIND.get(axis, "space")}
+        if spacing is not None and axis in "zyx":
+            one["unit"] = "micrometer"
+        described.append(one)
+    sizes = dict(zip("xyz", reversed(spacing or ()), strict=False))
+    scale = [float(sizes.get(axis, 1.0)) for axis in axes]
+    image = {
+        "version": "0.4",
+        "name": name,
+        "axes": described,
+        "datasets": [
+            {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        ],
+    }
+    metadata: dict[str, Any] = {"multiscales": [image]}
+    if names:
+        window = {"start": 0, "end": 1, "min": 0, "max": 1}
+        metadata["omero"] = {
+            "channels": [
+                {"label": label, "color": "FFFFFF", "window": window, "active": True}
+                for label in names
+            ]
+        }
+    return metadata
