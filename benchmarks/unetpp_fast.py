@@ -4,7 +4,7 @@ python benchmarks/unetpp_fast.py [--model M.unet] [--size N] [--repeats N] [--st
 
 Seconds of whole predictions (tiles, halos and all) and of the network alone on one tile, each the
 median of the repeats, the modes in turn so that a slow moment of the machine hits all alike. With
---steps (or a --model) the heads are also scored on ISBI slices 20 to 29, where the images are there.
+--steps (or a --model) the heads are also scored on ISBI slices 20 to 29, if the images are there.
 """
 
 from __future__ import annotations

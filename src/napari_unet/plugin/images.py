@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,13 @@ class ImageEntry:
         """Leading and spatial shape: that of labels."""
         return self.image.leading_shape + self.image.spatial_shape
 
+    def volume(self) -> Image:
+        """The same with z as a spatial axis, as the engine sees it where it works in 3D.
+
+        The window always works in planes. Raises UserError when there is no z.
+        """
+        return replace(self.image, dims=3, spacing=_spacing(self.layer, self.image.axes, "zyx"))
+
     def layer_axes(self) -> list[int]:
         """Axes of the layer (without RGB) that labels have, in their order."""
         return [self.image.axes.index(a) for a in "tzyx" if a in self.image.axes]
@@ -80,9 +87,12 @@ def describe(layer: Any, axes: str | None = None) -> Image:
             f"{layer.name} has the axes {image.axes}: move y and x to the end, so that labels can "
             "be painted on its planes."
         )
-    scale = dict(zip(image.axes, layer.scale, strict=False))
-    spacing = tuple(float(scale.get(a, 1.0)) for a in image.spatial_axes)
-    return Image(str(layer.name), data, axes, spacing=spacing)
+    return replace(image, spacing=_spacing(layer, image.axes, image.spatial_axes))
+
+
+def _spacing(layer: Any, axes: str, wanted: str) -> tuple[float, ...]:
+    scale = dict(zip(axes, layer.scale, strict=False))
+    return tuple(abs(float(scale.get(a, 1.0))) for a in wanted)
 
 
 def send_image(
@@ -129,14 +139,15 @@ def _on_disk(data: Any) -> ArrayRef | None:
     return ArrayRef(kind="zarr", path=str(root), component=str(data.path))
 
 
-def open_command(entry: ImageEntry) -> OpenImage:
-    """What tells the engine about the image."""
+def open_command(entry: ImageEntry, dims: int = 2) -> OpenImage:
+    """What tells the engine about the image; with ``dims`` 3 as a volume."""
     assert entry.ref is not None
+    image = entry.volume() if dims == 3 else entry.image
     return OpenImage(
         id=entry.id,
         name=entry.name,
         array=entry.ref,
-        axes=entry.image.axes,
-        dims=entry.image.dims,
-        spacing=entry.image.spacing,
+        axes=image.axes,
+        dims=image.dims,
+        spacing=image.spacing,
     )

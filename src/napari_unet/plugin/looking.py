@@ -9,7 +9,9 @@ import numpy as np
 
 from napari_unet.engine.protocol import ArrayRef, Box, Index, Unwatch, Watch
 from napari_unet.errors import UserError
-from napari_unet.plugin.visible import current_index, visible_box
+from napari_unet.networks import registry
+from napari_unet.plugin.recipe import recipe_of
+from napari_unet.plugin.visible import current_index, visible_box, visible_part
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -57,7 +59,13 @@ class Looking:
                 session.tell("error", entry.problem)
         if not entry.ready:
             return None
+        if session.engine_dims(entry) == 3:
+            return entry.id, *visible_part(session.viewer, entry, self._halo())
         return entry.id, current_index(session.viewer, entry), visible_box(entry)
+
+    def _halo(self) -> tuple[int, ...]:
+        recipe = recipe_of(self._session)
+        return registry.geometry(recipe.network, recipe.arguments, 3).halo
 
     def again(self) -> None:
         """Have the same region predicted anew, for example for one class more."""

@@ -158,7 +158,8 @@ def _keep(session: Session, one: LabelEntry, index: Index) -> None:
     if one.kind != "objects":
         _know_classes(session, one.kind, one.sent[index])
     if one.entry.ready:
-        session.send(LabelsChanged(image=one.entry.id, index=index))
+        engine_index = session.engine_index(one.entry, index)
+        session.send(LabelsChanged(image=one.entry.id, index=engine_index))
     session.project_changed.emit()
 
 

@@ -9,15 +9,16 @@ import numpy as np
 
 from napari_unet.engine.protocol import BoundaryWeights, Cancel, Predict, PredictFiles
 from napari_unet.errors import UserError
+from napari_unet.images.image import Image
 from napari_unet.images.tiling import plan_tiles
 from napari_unet.networks import registry
 from napari_unet.plugin import derived
 from napari_unet.plugin.images import ImageEntry
+from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.state import TileRow
 from napari_unet.plugin.training_control import needs_model, start_job
 from napari_unet.plugin.visible import current_index
 from napari_unet.prediction.blending import Windows
-from napari_unet.training.presets import preset
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -31,6 +32,7 @@ DTYPES = {
 TILE, TILES = 256, 400
 """Output of the tiles of an image that is predicted from the dock: small enough that there are some
 to look at, so large that a plane has at most about ``TILES`` of them."""
+TILE_3D = 64
 
 
 def predict_image(session: Session, entry: ImageEntry, *, rotations: bool = False) -> str:
@@ -38,7 +40,8 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool = Fals
     needs_model(session)
     outputs, arrays = {}, {}
     wanted = {"classes", *(session.shown & {"objects", "probability", "uncertainty"})}
-    leading, spatial = entry.image.leading_shape, entry.image.spatial_shape
+    image = _seen(session, entry)
+    leading, spatial = image.leading_shape, image.spatial_shape
     for name in sorted(wanted):
         shape = (*leading, *spatial)
         if name == "probability":
@@ -53,7 +56,7 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool = Fals
         image=entry.id,
         outputs=outputs,
         rotations=rotations,
-        tile=tile_size(entry),
+        tile=tile_size(entry, image.dims),
     )
     if job in session.jobs:
         session.tiles, session.tiles_of = {}, entry
@@ -61,8 +64,15 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool = Fals
     return job
 
 
-def tile_size(entry: ImageEntry) -> int:
+def _seen(session: Session, entry: ImageEntry) -> Image:
+    """The image as the engine sees it."""
+    return entry.volume() if session.engine_dims(entry) == 3 else entry.image
+
+
+def tile_size(entry: ImageEntry, dims: int = 2) -> int:
     """Side of the tiles of an image, a multiple of 64."""
+    if dims == 3:
+        return TILE_3D
     least = math.sqrt(math.prod(entry.image.spatial_shape) / TILES)
     return max(TILE, math.ceil(least / 64) * 64)
 
@@ -90,7 +100,8 @@ def finish_prediction(session: Session, job: str) -> None:
     if "objects" in arrays:
         derived.object_layer(viewer, entry).data = np.array(arrays["objects"])
     if "probability" in arrays:
-        background = arrays["probability"].take(0, axis=len(entry.image.leading_shape))
+        class_axis = arrays["probability"].ndim - 1 - session.engine_dims(entry)
+        background = arrays["probability"].take(0, axis=class_axis)
         derived.image_layer(viewer, entry, "probability", 1.0, "magenta").data = 1 - background
     if "uncertainty" in arrays:
         shown = derived.image_layer(viewer, entry, "uncertainty", 1.0, "inferno")
@@ -136,9 +147,9 @@ def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
     if entry.id not in session.labels:
         raise UserError("Boundary weights are made from labels: make or choose labels first.")
     session.flush()
-    index = current_index(session.viewer, entry)
-    ref, array = session.engine.allocate(entry.image.spatial_shape, np.float32)
-    recipe = preset(session.preset, **_known_settings(session))
+    index = session.engine_index(entry, current_index(session.viewer, entry))
+    ref, array = session.engine.allocate(_seen(session, entry).spatial_shape, np.float32)
+    recipe = recipe_of(session)
     job = start_job(
         session,
         "Boundary weights",
@@ -156,15 +167,19 @@ def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
 
 def show_tiles(session: Session, entry: ImageEntry) -> Any:
     """``<image>: tiles`` of the plane that is shown: for each tile what it predicts (yellow) and
-    what it sees (blue), as in Fig. 2 of the paper."""
+    what it sees (blue), as in Fig. 2 of the paper. Of a volume, the tiles that predict the plane.
+    """
     index = current_index(session.viewer, entry)
     known = session.tiles.values() if session.tiles_of is entry else ()
-    rows = sorted((t for t in known if t.index == index), key=lambda t: t.number)
+    place = session.engine_index(entry, index)
+    rows = sorted((t for t in known if t.index == place), key=lambda t: t.number)
     if not rows:
-        rows = plan(session, entry, index)
+        rows = plan(session, entry, place)
         if session.tiles_of is not entry:
             session.tiles, session.tiles_of = {}, entry
-        session.tiles.update({(index, t.number): t for t in rows})
+        session.tiles.update({(place, t.number): t for t in rows})
+    if len(place) < len(index):
+        rows = [t for t in rows if t.output[0][0] <= index[-1] < t.output[0][1]]
     corners, features = [], []
     for part in ("input", "output"):
         for row in rows:
@@ -202,11 +217,11 @@ def show_tiles(session: Session, entry: ImageEntry) -> Any:
 
 def plan(session: Session, entry: ImageEntry, index: tuple[int, ...]) -> list[TileRow]:
     """The tiles that predicting this plane will take, before anything is predicted."""
-    recipe = preset(session.preset, **_known_settings(session))
-    geometry = registry.geometry(recipe.network, recipe.arguments, entry.image.dims)
-    shape = entry.image.spatial_shape
+    recipe, image = recipe_of(session), _seen(session, entry)
+    geometry = registry.geometry(recipe.network, recipe.arguments, image.dims)
+    shape = image.spatial_shape
     if geometry.tile_exact:
-        tiles = plan_tiles(shape, geometry, tile_size(entry))
+        tiles = plan_tiles(shape, geometry, tile_size(entry, image.dims))
     else:
         tiles = Windows(shape, geometry).cells(tuple((0, n) for n in shape))
     return [TileRow(index, t.number, t.output, t.input) for t in tiles]
@@ -231,7 +246,7 @@ def go_to_tile(session: Session, row: TileRow) -> None:
     layer = derived.find(viewer, entry, "tiles")
     if layer is None:
         return
-    if layer.metadata[derived.KEY]["index"] != row.index:
+    if layer.metadata[derived.KEY]["index"] != current_index(viewer, entry):
         layer = show_tiles(session, entry)
     chosen = layer.features["tile"].to_numpy() == row.number
     layer.selected_data = set(np.flatnonzero(chosen).tolist())
@@ -239,7 +254,3 @@ def go_to_tile(session: Session, row: TileRow) -> None:
     colors[chosen & (layer.features["part"].to_numpy() == "output")] = (1, 0.83, 0, 0.25)
     colors[chosen & (layer.features["part"].to_numpy() == "input")] = (0.29, 0.64, 1, 0.15)
     layer.face_color = colors
-
-
-def _known_settings(session: Session) -> dict[str, Any]:
-    return {**session.settings, "network": session.network}

@@ -159,6 +159,7 @@ def open_project(session: Session, folder: str | Path) -> None:
     session.preset = str(settings.get("preset", session.preset))
     stored = settings.get("settings")
     session.settings = dict(stored) if isinstance(stored, dict) else {}
+    session.know_dims(3 if settings.get("dims") == 3 else 2)
     curves = project.curves()
     if isinstance(curves, dict):
         session.training.load_curves(curves)

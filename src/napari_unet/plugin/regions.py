@@ -71,7 +71,8 @@ def _take(session: Session, one: LabelEntry, mask: npt.NDArray[np.uint8]) -> Non
         except UserError as error:
             session.tell("error", str(error))
         if one.entry.ready:
-            session.send(LabelsChanged(image=one.entry.id, index=index))
+            engine_index = session.engine_index(one.entry, index)
+            session.send(LabelsChanged(image=one.entry.id, index=engine_index))
 
 
 def forget_regions(session: Session, image_id: str) -> None:

@@ -23,6 +23,7 @@ from napari_unet.engine.client import EngineClient
 from napari_unet.engine.protocol import Box, ClassInfo, CloseImage, Event, Index
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
+from napari_unet.networks import registry
 from napari_unet.plugin import derived, labels, painting, regions
 from napari_unet.plugin.channels import channels_first, needs_channels_first
 from napari_unet.plugin.correcting import Correcting
@@ -77,6 +78,9 @@ class Session:
         self.network = "unet"
         self.preset = "live"
         self.settings: dict[str, Any] = {}
+        self.dims = 2
+        """Spatial axes of the network: 3 takes the planes of a stack together. Here, in the window,
+        everything is done plane by plane all the same."""
         self.seed = 0
         self.device = "auto"
         self.has_model = False
@@ -187,7 +191,7 @@ class Session:
             if problem:
                 self.tell("error", problem)
             else:
-                self.send(open_command(entry))
+                self.send(open_command(entry, self.engine_dims(entry)))
                 known = self.labels.get(entry.id)
                 if known is not None:
                     self.send(known.command())
@@ -208,6 +212,48 @@ class Session:
         if entry.problem:  # try once more
             entry.ref, entry.problem = None, ""
         self.open_in_engine(entry)
+
+    def engine_dims(self, entry: ImageEntry) -> int:
+        """How the engine sees an image: as a volume only where there is a z."""
+        return 3 if self.dims == 3 and "z" in entry.image.axes else 2
+
+    def engine_index(self, entry: ImageEntry, index: Index) -> Index:
+        """The leading position by which the engine knows a plane: without z in 3D."""
+        return index[:-1] if self.engine_dims(entry) == 3 else index
+
+    def set_dims(self, dims: int) -> None:
+        """Work on planes (2) or on volumes (3); the engine is told of images and labels again.
+
+        Raises
+        ------
+        UserError
+            There is a model of the other kind, or the current image has no z.
+        """
+        if dims == self.dims:
+            return
+        if self.has_model or self.training.running:
+            raise UserError(
+                f"The network of this session works in {self.dims}D: press Reset (and Stop before) "
+                f"to begin anew in {dims}D."
+            )
+        if dims == 3 and self.current is not None and "z" not in self.current.image.axes:
+            raise UserError(
+                f"{self.current.name} has the axes {self.current.image.axes}: only an image with z "
+                f"is a volume. Where one of its axes is z, say so beside the image's name."
+            )
+        self.know_dims(dims)
+
+    def know_dims(self, dims: int) -> None:
+        """The dims are these, as a model or a project says."""
+        self.dims = dims
+        for entry in self.images.values():
+            if entry.ready:
+                self.send(open_command(entry, self.engine_dims(entry)))
+                if entry.id in self.labels:
+                    self.send(self.labels[entry.id].command())
+        self.tiles, self.tiles_of = {}, None
+        self.tiles_changed.emit()
+        self.settings_changed.emit()
 
     def forget_image(self, entry: ImageEntry) -> None:
         """The layer is gone or has other axes now."""
@@ -322,6 +368,10 @@ class Session:
             self.classes[:] = [ClassInfo(name=c["name"], color=c["color"]) for c in described]
             self._classes_changed()
         self.has_model, self.model_classes = True, max(2, len(described))
+        if header.get("network") in registry.names():
+            self.network = str(header["network"])
+            self.settings = {**self.settings, "arguments": dict(header.get("arguments", {}))}
+        self.know_dims(int(header.get("dims", self.dims)))
         history = header.get("history", {})
         if not self.training.step:
             self.training.step = int(history.get("steps", 0))

@@ -19,6 +19,7 @@ from napari_unet.networks import registry
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.arguments_form import ArgumentsForm
 from napari_unet.plugin.plots import CurvePlot
+from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.session import Session
 from napari_unet.plugin.widgets import Section, button, words
 from napari_unet.training.presets import WHEN, preset, presets
@@ -40,6 +41,14 @@ class TrainSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.network_combo, self.preset_combo = QComboBox(), QComboBox()
+        self.dims_combo = QComboBox()
+        self.dims_combo.setObjectName("dims_combo")
+        self.dims_combo.addItem("2D, plane by plane", 2)
+        self.dims_combo.addItem("3D, volumes", 3)
+        self.dims_combo.setToolTip(
+            "3D takes the planes of a stack together. Voxel sizes are those of the layer's scale: "
+            "poolings and pieces follow them."
+        )
         self.network_combo.setObjectName("network_combo")
         self.preset_combo.setObjectName("preset_combo")
         for number, name in enumerate(registry.names()):
@@ -49,7 +58,7 @@ class TrainSection(Section):
         for number, name in enumerate(presets()):
             self.preset_combo.addItem(name, name)
             self.preset_combo.setItemData(number, WHEN[name], 3)
-        for combo in (self.network_combo, self.preset_combo):
+        for combo in (self.network_combo, self.preset_combo, self.dims_combo):
             combo.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
@@ -77,6 +86,7 @@ class TrainSection(Section):
         self._build()
         self.network_combo.activated.connect(self.guard(lambda *_: self._chosen()))
         self.preset_combo.activated.connect(self.guard(lambda *_: self._chosen()))
+        self.dims_combo.activated.connect(self.guard(lambda *_: self._dims_chosen()))
         self.listen(session.settings_changed, self._fill_settings)
         self.listen(session.training_changed, self.refresh)
         self.listen(session.curves_changed, self.refresh_curves)
@@ -90,6 +100,8 @@ class TrainSection(Section):
         grid.addWidget(self.network_combo, 0, 1)
         grid.addWidget(QLabel("Recipe"), 1, 0)
         grid.addWidget(self.preset_combo, 1, 1)
+        grid.addWidget(QLabel("Works in"), 2, 0)
+        grid.addWidget(self.dims_combo, 2, 1)
         grid.setColumnStretch(1, 1)
         row = QHBoxLayout()
         for one in (self.train_button, self.pause_button, self.stop_button, self.reset_button):
@@ -138,7 +150,8 @@ class TrainSection(Section):
         session = self.session
         self.network_combo.setCurrentIndex(max(0, self.network_combo.findData(session.network)))
         self.preset_combo.setCurrentIndex(max(0, self.preset_combo.findData(session.preset)))
-        recipe = preset(session.preset, **{**session.settings, "network": session.network})
+        self.dims_combo.setCurrentIndex(self.dims_combo.findData(session.dims))
+        recipe = recipe_of(session)
         for name, spin in self._spins.items():
             spin.blockSignals(True)
             if name == "seed":
@@ -147,7 +160,7 @@ class TrainSection(Section):
                 spin.setValue(getattr(recipe, name))
             spin.blockSignals(False)
         spec = registry.spec(session.network)
-        checked = registry.check_arguments(recipe.network, recipe.arguments, spec.dims[0])
+        checked = registry.check_arguments(recipe.network, recipe.arguments, self._dims())
         self.arguments.show_arguments(spec.arguments, checked.model_dump())
         self.when.setText(f"{WHEN[session.preset]} {spec.title}: {_first_lower(spec.when)}")
         self.network_combo.setToolTip(f"{spec.when}\n{spec.paper}")
@@ -156,12 +169,28 @@ class TrainSection(Section):
         self.session.network = self.network_combo.currentData()
         self.session.preset = self.preset_combo.currentData()
         self.session.settings = {}
-        self._fill_settings()
+        known = registry.spec(self.session.network).dims
+        try:
+            if self.session.dims not in known:
+                self.session.set_dims(known[0])
+        finally:
+            self._fill_settings()
+
+    def _dims_chosen(self) -> None:
+        try:
+            self.session.set_dims(self.dims_combo.currentData())
+        finally:
+            self._fill_settings()
+
+    def _dims(self) -> int:
+        """Those of the session, if the network knows them."""
+        known = registry.spec(self.session.network).dims
+        return self.session.dims if self.session.dims in known else known[0]
 
     def _edited(self) -> None:
         session = self.session
-        plain = preset(session.preset, network=session.network)
-        dims = registry.spec(plain.network).dims[0]
+        plain = recipe_of(session, {})
+        dims = self._dims()
         known = registry.check_arguments(plain.network, plain.arguments, dims)
         here = {*ADVANCED, "arguments"}
         settings: dict[str, object] = {k: v for k, v in session.settings.items() if k not in here}
@@ -170,12 +199,15 @@ class TrainSection(Section):
             for name, value in self.arguments.values().items()
             if value != getattr(known, name)
         }
+        # What the form does not show stays.
+        before = session.settings.get("arguments", {})
+        arguments |= {k: v for k, v in before.items() if k not in self.arguments.values()}
         if arguments:
             settings["arguments"] = arguments
         for name in ADVANCED:
             if abs(self._spins[name].value() - getattr(plain, name)) > 1e-9:
                 settings[name] = self._spins[name].value()
-        recipe = preset(session.preset, network=session.network, **settings)  # raises UserError
+        recipe = recipe_of(session, settings)  # raises UserError
         registry.check_arguments(recipe.network, recipe.arguments, dims)
         session.settings = settings
         session.seed = int(self._spins["seed"].value())

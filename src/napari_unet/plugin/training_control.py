@@ -41,6 +41,13 @@ def train(session: Session) -> None:
     waiting = [one.entry.name for one in session.labels.values() if not one.entry.ready]
     if waiting:
         raise UserError(f"{waiting[0]} is still being read: try again in a moment.")
+    if session.dims == 3:
+        flat = [one.entry for one in session.labels.values() if "z" not in one.entry.image.axes]
+        if flat:
+            raise UserError(
+                f"{flat[0].name} is labelled but has no z (its axes are {flat[0].image.axes}): in "
+                f"3D all labelled images are volumes. Remove its labels, or work in 2D."
+            )
     resume = session.has_model
     if not resume:
         session.training = training = TrainingState()
@@ -65,7 +72,10 @@ def train(session: Session) -> None:
     if not sent:
         training.phase = "failed"
     session.project.update_settings(
-        network=session.network, preset=session.preset, settings=session.settings
+        network=session.network,
+        preset=session.preset,
+        settings=session.settings,
+        dims=session.dims,
     )
     session.training_changed.emit()
 

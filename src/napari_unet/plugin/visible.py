@@ -13,6 +13,8 @@ SMALL = 1_200_000
 """Pixels up to which a plane is predicted whole: panning then shows nothing old."""
 LONGEST = 1024
 """Longest side of the part of a larger plane that is predicted."""
+READ_IN_3D = 8_000_000
+"""Voxels, at most, that a network reads to predict a part of one plane of a volume."""
 
 
 def current_index(viewer: Any, entry: ImageEntry) -> Index:
@@ -43,15 +45,28 @@ def screen_box(entry: ImageEntry) -> Box:
     return tuple(box)
 
 
-def visible_box(entry: ImageEntry) -> Box:
+def visible_part(viewer: Any, entry: ImageEntry, halo: tuple[int, ...]) -> tuple[Index, Box]:
+    """The same for a volume: leading position without z, and a box one plane thick.
+
+    A network for volumes reads its ``halo`` (z, y, x) on all sides, so the part is smaller.
+    """
+    *leading, z = current_index(viewer, entry)
+    height = 1 + 2 * halo[0]
+    around = 2 * max(halo[1:])
+    longest = int((READ_IN_3D / height) ** 0.5) - around
+    longest = max(32, min(LONGEST, longest // 32 * 32))
+    return tuple(leading), ((z, z + 1), *visible_box(entry, longest, longest**2))
+
+
+def visible_box(entry: ImageEntry, longest: int = LONGEST, small: int = SMALL) -> Box:
     """What to predict while the user looks: a small plane whole, of a large one the middle of the
     screen, in steps of 32 pixels, so that panning a little does not ask for a new prediction."""
     shape = entry.image.spatial_shape
-    if np.prod(shape) <= SMALL:
+    if np.prod(shape) <= small:
         return tuple((0, n) for n in shape)
     box = []
     for (low, high), n in zip(screen_box(entry), shape, strict=True):
-        side = min(n, LONGEST, -(-(high - low) // 32) * 32)
+        side = min(n, longest, -(-(high - low) // 32) * 32)
         start = max(0, min((low + high - side) // 2, n - side))
         start = start // 32 * 32
         box.append((start, min(n, start + side)))
