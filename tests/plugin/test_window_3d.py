@@ -106,3 +106,30 @@ def test_a_network_for_volumes_brings_its_dims(dock: MainDock) -> None:
     assert dock.findChild(QWidget, "setting_flat").value() == 2
     choose(dock, "network_combo", "transunet")
     assert dock.session.dims == 2
+
+
+def test_attention_is_shown_by_clicking(dock: MainDock, qtbot: Any) -> None:
+    session = dock.session
+    assert not dock.findChild(QWidget, "show_attention").isVisible()
+    choose(dock, "network_combo", "attention_unet")
+    assert dock.findChild(QWidget, "show_attention").isVisible()
+    session.settings = {"tile": 32, "batch": 1, "arguments": {"width": 2, "depth": 3}}
+    click(dock, "show_attention")
+    assert "no model" in dock.message.text()
+    click(dock, "new_labels")
+    one = session.labels[session.current.id]
+    bright = np.asarray(session.current.layer.data[6]) > 110
+    for value, mask in ((1, ~bright), (2, bright)):
+        rows, columns = np.nonzero(mask)
+        session.viewer.dims.set_point(0, 4 * 6)
+        one.layer.data_setitem((np.full(len(rows), 6), rows, columns), value)
+    click(dock, "train")
+    qtbot.waitUntil(lambda: session.training.step >= 3, timeout=90_000)
+    click(dock, "stop")
+    qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
+    click(dock, "show_attention")
+    qtbot.waitUntil(lambda: not session.jobs, timeout=60_000)
+    layer = find(session.viewer, session.current, "attention 1:2")
+    assert layer is not None, dock.message.text()
+    assert 0 < layer.data[6].min() <= layer.data[6].max() < 1
+    assert not layer.data[5].any()

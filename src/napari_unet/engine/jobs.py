@@ -19,6 +19,7 @@ from napari_unet.core import predict_files as predict_paths
 from napari_unet.core.dry_run import measure
 from napari_unet.engine.arrays import open_array
 from napari_unet.engine.protocol import (
+    Attention,
     BoundaryWeights,
     DryRun,
     Event,
@@ -172,6 +173,29 @@ def predict_files(command: PredictFiles, source: TrainingService) -> Job:
         problem = (NoticeGiven(message=one.problem, level="warning"),) if one.problem else ()
         yield (done, *problem)
     yield (JobFinished(job=command.job, result={"files": written}),)
+
+
+def attention(command: Attention, workspace: Workspace, source: TrainingService) -> Job:
+    """Attention coefficients in a part of one plane or volume, tile by tile."""
+    model = source.model()
+    predictor = model.attention_predictor(source.device, source.precision)
+    image = model.as_image(workspace.image(command.image))
+    array = open_array(command.array, writable=True)
+    names = model.attention_names
+    wanted = (len(names), *(b - a for a, b in command.box))
+    if tuple(array.shape) != wanted:
+        raise UserError(
+            f"The model has the attention gates {', '.join(names)}, but the settings of the "
+            f"network are others by now: set them back, or train anew."
+        )
+    for one in model.tiles(image, predictor, indices=[command.index], box=command.box):
+        place = (
+            slice(a - start, b - start)
+            for (a, b), (start, _) in zip(one.tile.output, command.box, strict=True)
+        )
+        array[(slice(None), *place)] = one.probability
+        yield (JobProgress(job=command.job, done=one.number, total=one.total),)
+    yield (JobFinished(job=command.job, result={"gates": list(names)}),)
 
 
 def save_model(command: SaveModel, source: TrainingService) -> Job:

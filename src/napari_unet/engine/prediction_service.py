@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from napari_unet.engine import jobs
 from napari_unet.engine.protocol import (
+    Attention,
     BoundaryWeights,
     Cancel,
     Command,
@@ -50,6 +51,8 @@ class PredictionService:
                 self._jobs[command.job] = jobs.boundary_weights(command, self._workspace)
             case DryRun():
                 self._jobs[command.job] = jobs.dry_run(command, self._workspace)
+            case Attention():
+                self._jobs[command.job] = jobs.attention(command, self._workspace, self._training)
             case SaveModel():
                 self._jobs[command.job] = jobs.save_model(command, self._training)
             case LoadModel():

@@ -180,6 +180,15 @@ class DryRun(Message):
     classes: tuple[ClassInfo, ...]
     device: str = "auto"
     precision: str = "auto"
+class Attention(Message):
+    """Write the attention coefficients in a part of an image (float32, gate + box) to ``array``."""
+
+    type: Literal["attention"] = "attention"
+    job: str
+    image: str
+    index: Index
+    box: Box
+    array: ArrayRef
 
 
 class Cancel(Message):
@@ -240,6 +249,7 @@ Command = Annotated[
     | BoundaryWeights
     | DryRun
     | Inspecting
+    | Attention
     | Cancel
     | SaveModel
     | LoadModel

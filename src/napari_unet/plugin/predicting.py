@@ -13,6 +13,7 @@ from napari_unet.images.image import Image
 from napari_unet.images.tiling import plan_tiles
 from napari_unet.networks import registry
 from napari_unet.plugin import derived
+from napari_unet.plugin.attention import finish_attention
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.state import TileRow
@@ -91,6 +92,9 @@ def finish_prediction(session: Session, job: str) -> None:
             session.tell("info", "No two objects are near each other here: all weights are 0.")
         return
     if entry.layer not in viewer.layers:
+        return
+    if "attention" in arrays:
+        finish_attention(session, entry, arrays)
         return
     layer = derived.class_layer(viewer, entry, session.classes)
     layer.data = np.array(arrays["classes"])

@@ -22,7 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.errors import UserError
-from napari_unet.plugin import derived, predicting
+from napari_unet.networks import registry
+from napari_unet.plugin import attention, derived, predicting
 from napari_unet.plugin.accept import accept_box, accept_object
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
@@ -78,8 +79,10 @@ class ResultSection(Section):
         session.viewer.mouse_drag_callbacks.append(self._mouse)
         self.listen(session.jobs_changed, self.refresh_jobs)
         self.listen(session.tiles_changed, self.refresh_tiles)
+        self.listen(session.settings_changed, self.refresh_attention)
         self.refresh_jobs()
         self.refresh_tiles()
+        self.refresh_attention()
 
     def release(self) -> None:
         """Let go of the viewer's mouse, too."""
@@ -124,6 +127,13 @@ class ResultSection(Section):
                 name="show_tiles",
             )
         )
+        self.attention = button(
+            "Attention",
+            "Where the attention gates look on this plane: 0 is held back, 1 let through",
+            self.guard(self._attention),
+            name="show_attention",
+        )
+        more.addWidget(self.attention)
         job = QHBoxLayout()
         job.addWidget(self.progress, 1)
         job.addWidget(self.cancel)
@@ -159,6 +169,10 @@ class ResultSection(Section):
             self.progress.setRange(0, job.total)
             self.progress.setValue(job.done)
             self.progress.setFormat(job.text or f"{job.what} %p%")
+
+    def refresh_attention(self) -> None:
+        """The button is there for networks that have gates."""
+        self.attention.setVisible(registry.spec(self.session.network).attention is not None)
 
     def refresh_tiles(self) -> None:
         """Fill the table."""
@@ -207,6 +221,9 @@ class ResultSection(Section):
 
     def _tiles(self) -> None:
         predicting.show_tiles(self.session, self._entry())
+
+    def _attention(self) -> None:
+        attention.show_attention(self.session, self._entry())
 
     def _cancel(self) -> None:
         for job in [j for j in self.session.jobs.values() if j.cancellable][-1:]:

@@ -174,7 +174,7 @@ class TrainSection(Section):
             if self.session.dims not in known:
                 self.session.set_dims(known[0])
         finally:
-            self._fill_settings()
+            self.session.settings_changed.emit()
 
     def _dims_chosen(self) -> None:
         try:
