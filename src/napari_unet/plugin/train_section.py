@@ -235,7 +235,7 @@ class TrainSection(Section):
         if state.parameters:
             facts = (
                 f"{state.parameters:,} parameters · {state.device} {state.precision} · "
-                f"{state.batch} x {state.tile[-1]} px a step"
+                f"{state.batch} x {_side(state.tile)} px a step"
             )
         self.speed_label.setText(facts)
 
@@ -267,6 +267,11 @@ class TrainSection(Section):
 
 def _first_lower(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _side(tile: tuple[int, ...]) -> str:
+    """Of a square piece its side, of a box all of them."""
+    return str(tile[-1]) if len(tile) < 3 else "(" + " x ".join(map(str, tile)) + ")"
 
 
 def _clock(seconds: float) -> str:
