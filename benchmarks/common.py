@@ -32,16 +32,20 @@ def read(path: Path) -> np.ndarray:
 
 def report(**figures: Any) -> None:
     """Print the figures with date and machine, as one line of JSON."""
+    print(json.dumps(figures | {"machine": about_machine()}))
+
+
+def about_machine() -> dict[str, Any]:
+    """When and where something was measured."""
     import torch
 
-    machine = {
+    return {
         "date": date.today().isoformat(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
-    print(json.dumps(figures | {"machine": machine}))
 
 
 def membrane_scores(model: Any, slices: range) -> tuple[float, float, float]:

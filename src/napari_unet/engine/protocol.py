@@ -180,6 +180,8 @@ class DryRun(Message):
     classes: tuple[ClassInfo, ...]
     device: str = "auto"
     precision: str = "auto"
+
+
 class Attention(Message):
     """Write the attention coefficients in a part of an image (float32, gate + box) to ``array``."""
 
