@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_unet.engine import feeding
+from napari_unet.engine.history import History
 from napari_unet.engine.inspecting import (
     DrawPieces,
     FindSafeStrength,
     FindSuspects,
     InspectTile,
+    KeepHistory,
+    PredictThen,
     Recipe,
 )
 from napari_unet.engine.jobs import Job
@@ -40,6 +43,16 @@ class InspectionService(PredictionService):
     ) -> None:
         super().__init__(workspace, training, emit)
         self._fed: tuple[Recipe, feeding.Feed] | None = None
+        self.history = History(training, emit)
+
+    @property
+    def busy(self) -> bool:
+        return super().busy or self.history.busy
+
+    def advance(self) -> None:
+        """One piece of each job, and the history."""
+        super().advance()
+        self.history.advance()
 
     def handle(self, command: Command) -> None:
         if isinstance(command, _OTHER_LABELS):
@@ -55,6 +68,10 @@ class InspectionService(PredictionService):
                 self._jobs[command.job] = inspect_tile(command, self._workspace, self._training)
             case FindSuspects():
                 self._jobs[command.job] = find_suspects(command, self._workspace, self._training)
+            case KeepHistory():
+                self.history.keep(command)
+            case PredictThen():
+                self._jobs[command.job] = self.history.predict_then(command, self._workspace)
 
     def _draw(self, command: DrawPieces) -> Job:
         fed = self._feed(command.recipe)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_unet.engine.inspecting import SnapshotKept
 from napari_unet.engine.protocol import (
     CheckpointWritten,
     EngineDied,
@@ -82,6 +83,11 @@ def handle(session: Session, event: Event) -> None:
             training.checkpoint_step = event.step
             session.save_curves()
             session.project_changed.emit()
+        case SnapshotKept():
+            gone = {event.path, *event.dropped}
+            session.history = [one for one in session.history if one.path not in gone]
+            session.history.append(event)
+            session.history_changed.emit()
         case TileDone():
             _tile(session, event)
         case JobProgress():

@@ -20,6 +20,7 @@ from psygnal import Signal
 
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.engine.client import EngineClient
+from napari_unet.engine.inspecting import SnapshotKept
 from napari_unet.engine.protocol import Box, ClassInfo, CloseImage, Event, Index
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
@@ -54,6 +55,7 @@ class Session:
     tiles_changed = Signal()
     project_changed = Signal()
     settings_changed = Signal()
+    history_changed = Signal()
 
     def __init__(
         self, viewer: Any, *, engine: EngineClient | None = None, project: ProjectLink | None = None
@@ -74,6 +76,7 @@ class Session:
         self.tiles_of: ImageEntry | None = None
         self.outputs: dict[str, tuple[ImageEntry, dict[str, Any]]] = {}
         self.shown: set[str] = {"prediction"}
+        self.history: list[SnapshotKept] = []
         self.rotations = False
         self.network = "unet"
         self.preset = "live"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.inspecting import KeepHistory, SnapshotKept
 from napari_unet.engine.protocol import (
     LoadModel,
     PauseTraining,
@@ -57,6 +58,7 @@ def train(session: Session) -> None:
         classes = classes[:2]
     session.model_classes = max(session.model_classes if resume else 2, len(classes))
     training.phase = "starting"
+    keep_history(session)
     sent = session.send(
         StartTraining(
             network=session.network,
@@ -78,6 +80,49 @@ def train(session: Session) -> None:
         dims=session.dims,
     )
     session.training_changed.emit()
+
+
+def history_folder(session: Session) -> Path | None:
+    """Where models along the training are kept: beside the project's model."""
+    checkpoint = session.project.checkpoint
+    return checkpoint.parent / "history" if checkpoint is not None else None
+
+
+def keep_history(session: Session) -> None:
+    """Let the engine keep models along the training, and tell which there are."""
+    folder = history_folder(session)
+    if folder is not None:
+        session.history = []
+        session.send(KeepHistory(folder=str(folder)))
+
+
+def roll_back(session: Session, kept: SnapshotKept) -> None:
+    """The model of a moment is the newest again, and training goes on from there.
+
+    Labels stay as they are. Raises UserError while training runs.
+    """
+    if session.training.running:
+        raise UserError("Training is under way: stop it before you roll back.")
+
+    def loaded(result: dict[str, object]) -> None:
+        training = session.training
+        training.step = training.checkpoint_step = kept.step
+        training.seconds = kept.seconds
+        training.losses = [one for one in training.losses if one[0] <= kept.step]
+        training.scores = [one for one in training.scores if one[0] <= kept.step]
+        session.save_curves(now=True)
+        checkpoint = session.project.checkpoint
+        if checkpoint is not None:  # else the project would open with the later model
+            job = start_job(session, "Keeping the model", SaveModel, path=str(checkpoint))
+            if job in session.jobs:
+                session.jobs[job].answered = lambda result: None
+        session.tell("info", f"Rolled back to step {kept.step}: Train goes on from there.")
+        session.training_changed.emit()
+        session.curves_changed.emit()
+
+    job = start_job(session, "Loading the model", LoadModel, path=kept.path)
+    if job in session.jobs:
+        session.jobs[job].answered = loaded
 
 
 def pause(session: Session) -> None:
