@@ -98,7 +98,25 @@ def what_a_tile_saw(cache: Path) -> None:
     window.close()
 
 
+def time_machine(cache: Path) -> None:
+    """The first model at the left, the last one at the right."""
+    from napari_unet.plugin.inspectors.time_machine import TimeMachineDock
+
+    window = Window(touching_cells_layers(), cache)
+    window.session.settings = {"w0": 4.0}
+    dock = beside(window, TimeMachineDock(window.viewer), "Time machine")
+    trained(window, 60)
+    dock.moment.setValue(1)
+    window.wait(4)
+    window.wait(30, until=lambda: dock.now is not None and not dock.asker.busy)
+    for one in window.session.labels.values():
+        one.layer.visible = False
+    window.save("time-machine")
+    window.close()
+
+
 SHOTS = {
+    "time_machine": time_machine,
     "boundary_weights": boundary_weights,
     "what_it_is_fed": what_it_is_fed,
     "what_a_tile_saw": what_a_tile_saw,

@@ -84,9 +84,8 @@ def handle(session: Session, event: Event) -> None:
             session.save_curves()
             session.project_changed.emit()
         case SnapshotKept():
-            gone = {event.path, *event.dropped}
-            session.history = [one for one in session.history if one.path not in gone]
-            session.history.append(event)
+            history = {one.path: one for one in session.history if one.path not in event.dropped}
+            session.history = list((history | {event.path: event}).values())
             session.history_changed.emit()
         case TileDone():
             _tile(session, event)

@@ -92,7 +92,7 @@ def keep_history(session: Session) -> None:
     """Let the engine keep models along the training, and tell which there are."""
     folder = history_folder(session)
     if folder is not None:
-        session.history = []
+        session.history = [one for one in session.history if Path(one.path).parent == folder]
         session.send(KeepHistory(folder=str(folder)))
 
 
