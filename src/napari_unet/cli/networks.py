@@ -20,7 +20,7 @@ def _text(row: dict[str, Any]) -> str:
         f"{row['name']}: {row['title']} ({row['paper']})",
         f"  {row['when']}",
         f"  works in           {' and '.join(f'{d}D' for d in row['dims'])}",
-        f"  receptive field    {' x '.join(map(str, row['receptive_field']))} pixels",
+        f"  receptive field    {' x '.join(map(str, row['receptive_field']))} pixels{_beyond(row)}",
         f"  total stride       {' x '.join(map(str, row['stride']))} pixels",
         f"  tiles are exact    {'yes' if row['tile_exact'] else 'no (overlaps are blended)'}",
     ]
@@ -36,3 +36,8 @@ def _text(row: dict[str, Any]) -> str:
             f"{at['classes']} classes, {' x '.join(map(str, at['size']))} pixels"
         )
     return "\n".join(lines)
+
+
+def _beyond(row: dict[str, Any]) -> str:
+    """Norms over space and attention look at all that the network is given at once."""
+    return "" if row["tile_exact"] else " by its convolutions; all of a piece has some say"

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from napari_unet.errors import UserError
 from napari_unet.images.normalise import Normalisation
+from napari_unet.model.export.group_norm import replace_group_norms
 from napari_unet.model.export.sizes import PieceSizes
 
 Array = npt.NDArray[np.float32]
@@ -46,6 +47,7 @@ class WholeModel(nn.Module):
             dtype=torch.float32,
             memory_format=torch.contiguous_format,  # type: ignore[call-overload]
         )
+        replace_group_norms(self.network)
         self.normalised = normalisation is not None
         if normalisation is not None:
             shape = (1, -1) + (1,) * dims
