@@ -105,7 +105,7 @@ def rank_planes(
         reasons = []
         if weights.uncertain and uncertain[number] >= high[0] and uncertain[number] > 0.05:
             reasons.append(f"uncertain ({uncertain[number]:.0%})")
-        if weights.unlike and unlike[number] >= high[1] and unlike[number] > 0:
+        if weights.unlike and unlike[number] >= high[1] and unlike[number] > 0.3:
             reasons.append(f"unlike anything labelled ({unlike[number]:.1f} sd)")
         if weights.rare and rare[number] >= high[2] and rare[number] > 0:
             value = int(rarest[number])

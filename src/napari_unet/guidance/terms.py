@@ -15,6 +15,8 @@ from napari_unet.images.axes import Box
 
 SCALES = (1.0, 3.0)
 """Standard deviations, in pixels, at which an image is looked at for what it is like."""
+RARE = 1 / 3
+"""Of the labels of the most frequent class: with more, a class is not rare."""
 MOST_LABELLED = 4000
 """Labelled places, at most, that others are compared with."""
 
@@ -26,8 +28,8 @@ class Terms:
     ``uncertain``: mean entropy / ln(classes) of what is not labelled, 0..1. ``unlike``: distance of
     the window's features to the nearest labelled place, in standard deviations of the features over
     the plane. ``rare``: expected number of pixels of each class there, weighted by 1 / sqrt(its
-    labelled pixels + 1), summed; ``rarest`` is the class that contributes most. ``foreground``:
-    mean probability of all classes but 0, as predicted.
+    labelled pixels + 1) where it is rare among the labels, summed; ``rarest`` is the class that
+    contributes most. ``foreground``: mean probability of all classes but 0, as predicted.
     """
 
     boxes: tuple[Box, ...]
@@ -87,6 +89,7 @@ def terms_of(
     counts[: len(labelled)] = labelled[:n_classes]
     scarcity = 1 / np.sqrt(counts + 1)
     scarcity /= scarcity.max()
+    scarcity[counts > RARE * counts.max()] = 0  # labelled well enough
     boxes = [b for b in windows(free.shape, side) if free[_part(b)].mean() > 0.5]
     if not boxes:
         none = np.zeros(0)
