@@ -66,17 +66,16 @@ class Pool:
 
     def __init__(self, pool: list[Pair], seed: int) -> None:
         self.pool = pool
-        self.labels = [np.full(t.shape, UNLABELLED, np.uint8) for _, t in pool]
+        # Kind scribbles: class maps of 0 and 255 would be taken for masks.
+        self.strokes = [np.zeros(t.shape, np.uint8) for _, t in pool]
         self.features = [features_of(image[None]) for image, _ in pool]
         generator = np.random.default_rng(seed)
         self.label(self._first(generator))
+        # All images from the start, labelled or not: the normalisation must suit the whole pool.
         self.trainer = make_trainer(
             [
-                LabelledImage(
-                    Image(str(n), image, "yx"), Image(str(n), labels, "yx"), "classes", True
-                )
-                for n, ((image, _), labels) in enumerate(zip(pool, self.labels, strict=True))
-                if (labels != UNLABELLED).any()
+                LabelledImage(Image(str(n), image, "yx"), Image(str(n), labels, "yx"), "scribbles")
+                for n, ((image, _), labels) in enumerate(zip(pool, self.strokes, strict=True))
             ],
             settings=SETTINGS,
             classes=2,
@@ -101,7 +100,7 @@ class Pool:
     def label(self, where: Suggestion) -> None:
         number = where.index[0]
         part = tuple(slice(a, b) for a, b in where.box)
-        self.labels[number][part] = self.pool[number][1][part]
+        self.strokes[number][part] = self.pool[number][1][part] + 1
 
     def learn(self, where: Suggestion | None, steps: int) -> None:
         if where is not None:
@@ -114,12 +113,7 @@ class Pool:
 
     def _tell(self, number: int) -> None:
         name = str(number)
-        if (name, ()) in self.trainer.data.planes:
-            self.trainer.update_labels(name, ())
-        elif (self.labels[number] != UNLABELLED).any():
-            image = Image(name, self.pool[number][0], "yx")
-            labels = Image(name, self.labels[number], "yx")
-            self.trainer.data.add(LabelledImage(image, labels, "classes", True))
+        if (name, ()) in self.trainer.data.planes or self.strokes[number].any():
             self.trainer.update_labels(name, ())
 
     def predict(self, image: np.ndarray) -> np.ndarray:
@@ -130,6 +124,11 @@ class Pool:
         return self._predictor.region(
             lambda part: normalised.apply(opened.read((), part)), image.shape, box
         )
+
+    @property
+    def labels(self) -> list[np.ndarray]:
+        """Class maps."""
+        return [np.where(s == 0, UNLABELLED, s - np.uint8(1)) for s in self.strokes]
 
     def refresh(self) -> None:
         self._predictor = self.trainer.predictor()

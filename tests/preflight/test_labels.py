@@ -179,8 +179,7 @@ def test_empty_planes_of_complete_labels() -> None:
     stack = np.stack([classes(), np.zeros(SHAPE, np.uint8)])
     [issue] = lint_labels(stack, "classes", stack.shape, complete=True)
     assert issue.code == "empty-planes"
-    assert issue.fix is not None
-    assert (issue.fix.apply(stack).labels[1] == 255).all()
+    assert issue.places[0].index == (1,)
     assert lint_labels(stack, "classes", stack.shape) == []
 
 

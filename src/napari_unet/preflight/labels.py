@@ -63,7 +63,7 @@ def lint_labels(
     if kind != "objects":
         issues += _few(labels, kind, dims)
     if complete and kind != "scribbles":
-        issues += _empty_planes(labels, kind, dims)
+        issues += _empty_planes(labels, dims)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(issues, key=lambda issue: order[issue.level])
 
@@ -123,7 +123,7 @@ def _few(labels: npt.NDArray[Any], kind: LabelKind, dims: int) -> list[Issue]:
     return issues
 
 
-def _empty_planes(labels: npt.NDArray[Any], kind: LabelKind, dims: int) -> list[Issue]:
+def _empty_planes(labels: npt.NDArray[Any], dims: int) -> list[Issue]:
     leading = labels.shape[: labels.ndim - dims]
     empty = [i for i in np.ndindex(*leading) if not labels[i].any()]
     if not leading or not empty or len(empty) == np.prod(leading):
@@ -134,11 +134,4 @@ def _empty_planes(labels: npt.NDArray[Any], kind: LabelKind, dims: int) -> list[
         "all of it is background."
     )
 
-    def repair(array: npt.NDArray[Any]) -> Fixed:
-        made = array.astype(np.uint8)
-        for index in empty:
-            made[index] = UNLABELLED
-        return Fixed(made, "classes")
-
-    fix = Fix("Make them not labelled", repair) if kind == "classes" else None
-    return [Issue("note", "empty-planes", text, tuple(Place(i, box) for i in empty[:20]), fix)]
+    return [Issue("note", "empty-planes", text, tuple(Place(i, box) for i in empty[:20]))]
