@@ -20,6 +20,7 @@ from napari_unet.cli.commands import (
     predict,
     prune,
     train,
+    verify,
 )
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ COMMANDS = (
     prune.prune,
     compare.compare,
     advise.advise,
+    verify.verify,
     export.export,
     networks.networks,
 )

@@ -6,7 +6,7 @@ The first ``next`` begins a job, so that what it finds wrong is reported like an
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,20 +38,35 @@ from napari_unet.errors import UserError
 from napari_unet.images.image import Image, Index
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import TilePrediction
+from napari_unet.model.model import Model, TilePrediction
 from napari_unet.prediction.output import DTYPES, classes, uncertainty, write_tile
 
 Job = Generator[tuple[Event, ...], None, None]
 """Yields what is to be told after each piece of work."""
 
 
-def predict(command: Predict, workspace: Workspace, source: TrainingService) -> Job:
+class Source(Protocol):
+    """Where a prediction gets its model, and where it computes."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    def model(self) -> Model: ...
+
+
+def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
     """Planes of an open image into arrays of the GUI's, tile by tile."""
     model = source.model()
     opened = workspace.image(command.image)
     image = model.as_image(opened)
     arrays = _open_outputs(command, image, len(model.header.classes))
     indices = list(command.indices) if command.indices is not None else list(image.indices())
-    predictor = model.predictor(source.device, source.precision)
+    predictor = model.predictor(
+        command.device or source.device, command.precision or source.precision
+    )
     truth = _Truth(workspace.labels.get(command.image))
     whole = np.empty(0, np.float32)
     if "objects" in arrays:

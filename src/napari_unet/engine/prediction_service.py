@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from napari_unet.engine import jobs
+from napari_unet.engine import jobs, verifying
 from napari_unet.engine.protocol import (
     Attention,
     BoundaryWeights,
@@ -18,6 +18,7 @@ from napari_unet.engine.protocol import (
     PredictFiles,
     PruneModel,
     SaveModel,
+    Verify,
 )
 from napari_unet.engine.pruning import prune_model
 from napari_unet.engine.sentences import details, sentence
@@ -45,6 +46,8 @@ class PredictionService:
         match command:
             case Predict():
                 self._jobs[command.job] = jobs.predict(command, self._workspace, self._training)
+            case Verify():
+                self._jobs[command.job] = verifying.verify(command, self._workspace, self._training)
             case PredictFiles():
                 self._jobs[command.job] = jobs.predict_files(command, self._training)
             case BoundaryWeights():

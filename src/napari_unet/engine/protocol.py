@@ -138,6 +138,22 @@ class Predict(Message):
     outputs: dict[str, ArrayRef]
     tile: int | None = None
     rotations: bool = False
+    device: str | None = None
+    precision: str | None = None
+    """Instead of those of the training."""
+
+
+class Verify(Message):
+    """The parity certificate of the newest model on one plane of an open image.
+
+    ``tile``: what Predict image would take. The job's result is the certificate.
+    """
+
+    type: Literal["verify"] = "verify"
+    job: str
+    image: str
+    index: Index = ()
+    tile: int | None = None
 
 
 class PredictFiles(Message):
@@ -247,6 +263,7 @@ Command = Annotated[
     | Watch
     | Unwatch
     | Predict
+    | Verify
     | PredictFiles
     | BoundaryWeights
     | DryRun

@@ -26,7 +26,7 @@ from napari_unet.engine.protocol import (
     TrainingResumed,
     TrainingStarted,
 )
-from napari_unet.plugin import derived
+from napari_unet.plugin import derived, verifying
 from napari_unet.plugin.predicting import finish_prediction
 from napari_unet.plugin.state import TileRow
 
@@ -171,6 +171,8 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
             job.answered(event.result)
     elif job.answered is not None:
         job.answered(event.result)
+    elif job.what == verifying.WHAT:
+        verifying.finish(session, event.result)
     elif event.job in session.outputs:
         finish_prediction(session, event.job)
     else:

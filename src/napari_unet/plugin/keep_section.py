@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QVBoxLayout
 
-from napari_unet.plugin import predicting
+from napari_unet.plugin import predicting, verifying
 from napari_unet.plugin import training_control as control
+from napari_unet.plugin.inspectors.tables import RowTable
 from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
 from napari_unet.plugin.widgets import Section, button, words
@@ -18,9 +21,15 @@ class KeepSection(Section):
         super().__init__(session)
         self.line = words(faint=True)
         self.line.setObjectName("kept_line")
+        self._shown: dict[str, Any] | None = None
+        self.certificate = RowTable("certificate_table")
+        self.certificate.setMinimumHeight(225)
+        self.certificate.hide()
         self._build()
         self.listen(session.project_changed, self.refresh)
+        self.listen(session.jobs_changed, self.refresh_certificate)
         self.refresh()
+        self.refresh_certificate()
 
     def _build(self) -> None:
         grid = QGridLayout()
@@ -37,6 +46,11 @@ class KeepSection(Section):
                     "little training on your labels in between",
                     self._make_smaller,
                 ),
+                (
+                    "Verify",
+                    "Compare what dock, command line and Python predict here, in any tiles",
+                    self._verify,
+                ),
             )
         ):
             grid.addWidget(button(text, tip, self.guard(action)), number // 2, number % 2)
@@ -45,10 +59,25 @@ class KeepSection(Section):
         layout.setSpacing(4)
         layout.addLayout(grid)
         layout.addWidget(self.line)
+        layout.addWidget(self.certificate)
 
     def refresh(self) -> None:
         """Show what is kept."""
         self.line.setText(self.session.project.text)
+
+    def refresh_certificate(self) -> None:
+        """Show the latest certificate, once there is one."""
+        if self._shown is self.session.certificate:
+            return
+        self._shown = self.session.certificate
+        self.certificate.setVisible(self._shown is not None)
+        columns = (
+            ("same result", "Two ways to one prediction"),
+            ("differs by", "Greatest difference of two probabilities"),
+            ("", ""),
+        )
+        self.certificate.fill(columns, verifying.rows(self._shown), verifying.tips(self._shown))
+        self.certificate.widen_first()
 
     # ------------------------------------------------------------ acting
 
@@ -89,6 +118,9 @@ class KeepSection(Section):
         )
         if path:
             control.prune_model(self.session, path, percent)
+
+    def _verify(self) -> None:
+        verifying.verify(self.session)
 
     def _save_project(self) -> None:
         folder, _ = QFileDialog.getSaveFileName(self, "Save project as a new folder", "project")

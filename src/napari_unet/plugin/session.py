@@ -86,6 +86,7 @@ class Session:
         everything is done plane by plane all the same."""
         self.seed = 0
         self.device = "auto"
+        self.certificate: dict[str, Any] | None = None
         self.has_model = False
         self.model_classes = self.painted_classes = 2
         self.engine_text = "The engine is starting ..."

@@ -21,7 +21,7 @@ PLACE = {"scale": (0.5, 0.5), "translate": (5.0, 7.0), "units": "micrometer"}
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Any, qtbot: Any) -> Iterator[ObjectsDock]:
+def dock(make_napari_viewer: Any, qtbot: Any, no_popups: None) -> Iterator[ObjectsDock]:
     """Two discs that touch and one on the border, as a probability, and their picture."""
     viewer = make_napari_viewer(show=True)
     y, x = np.mgrid[:80, :120]

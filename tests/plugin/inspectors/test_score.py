@@ -17,7 +17,7 @@ pytestmark = pytest.mark.window
 
 
 @pytest.fixture
-def dock(make_napari_viewer: Any, qtbot: Any) -> Iterator[ScoreDock]:
+def dock(make_napari_viewer: Any, qtbot: Any, no_popups: None) -> Iterator[ScoreDock]:
     """Cells with a missed, a false, a split and a merged one."""
     viewer = make_napari_viewer(show=True)
     _, truth = touching_cells(128, 10, radius=12.0)

@@ -122,6 +122,14 @@ class RowTable(QTableView):
         if not same:
             self.resizeColumnsToContents()
 
+    def widen_first(self) -> None:
+        """The first column takes the room that the others leave; nothing is cut off."""
+        header = self.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setMaximumSectionSize(-1)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+
     def choose(self, row: int | None) -> None:
         """Mark a row, as it was filled in, without saying so."""
         self._quiet = True
