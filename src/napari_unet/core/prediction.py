@@ -164,6 +164,7 @@ def _description(model: Model, image: Image, rotations: bool, precision: str) ->
         {
             "software": "napari-unet-live",
             "network": model.header.network,
+            "arguments": model.header.arguments,
             "model_created": model.header.provenance.created,
             "classes": model.class_names,
             "normalisation": {
