@@ -56,7 +56,8 @@ class Image:
             raise UserError(f"{self.name}: an image has 2 or 3 spatial axes, not {self.dims}.")
         if self.dims == 3 and "z" not in self.axes:
             raise UserError(
-                f"{self.name} has the axes {self.axes}: for 3 spatial axes one must be z."
+                f"{self.name} has the axes {self.axes}: for 3 spatial axes, with a pixel size "
+                f"each, one must be z."
             )
         if 0 in self.data.shape:
             raise UserError(f"{self.name} has no pixels: its shape is {tuple(self.data.shape)}.")
