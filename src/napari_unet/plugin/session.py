@@ -28,6 +28,7 @@ from napari_unet.networks import registry
 from napari_unet.plugin import derived, labels, painting, regions
 from napari_unet.plugin.channels import channels_first, needs_channels_first
 from napari_unet.plugin.correcting import Correcting
+from napari_unet.plugin.dims import know_dims, set_dims
 from napari_unet.plugin.engine_events import handle
 from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
 from napari_unet.plugin.labels import LabelEntry
@@ -226,38 +227,12 @@ class Session:
         return index[:-1] if self.engine_dims(entry) == 3 else index
 
     def set_dims(self, dims: int) -> None:
-        """Work on planes (2) or on volumes (3); the engine is told of images and labels again.
-
-        Raises
-        ------
-        UserError
-            There is a model of the other kind, or the current image has no z.
-        """
-        if dims == self.dims:
-            return
-        if self.has_model or self.training.running:
-            raise UserError(
-                f"The network of this session works in {self.dims}D: press Reset (and Stop before) "
-                f"to begin anew in {dims}D."
-            )
-        if dims == 3 and self.current is not None and "z" not in self.current.image.axes:
-            raise UserError(
-                f"{self.current.name} has the axes {self.current.image.axes}: only an image with z "
-                f"is a volume. Where one of its axes is z, say so beside the image's name."
-            )
-        self.know_dims(dims)
+        """See :func:`dims.set_dims`."""
+        set_dims(self, dims)
 
     def know_dims(self, dims: int) -> None:
-        """The dims are these, as a model or a project says."""
-        self.dims = dims
-        for entry in self.images.values():
-            if entry.ready:
-                self.send(open_command(entry, self.engine_dims(entry)))
-                if entry.id in self.labels:
-                    self.send(self.labels[entry.id].command())
-        self.tiles, self.tiles_of = {}, None
-        self.tiles_changed.emit()
-        self.settings_changed.emit()
+        """See :func:`dims.know_dims`."""
+        know_dims(self, dims)
 
     def forget_image(self, entry: ImageEntry) -> None:
         """The layer is gone or has other axes now."""
