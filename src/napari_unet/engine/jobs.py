@@ -37,7 +37,6 @@ from napari_unet.engine.workspace import Labels, Workspace
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image, Index
 from napari_unet.model.header import ClassDescription
-from napari_unet.model.model import TilePrediction
 from napari_unet.model.model import Model, TilePrediction
 from napari_unet.prediction.output import DTYPES, classes, uncertainty, write_tile
 
