@@ -64,11 +64,13 @@ def test_then_and_now(engine: Any, tmp_path: Path) -> None:
     assert engine.wait("training_started").step == kept[0].step
     engine.wait("training_finished")
     engine.wait("snapshot", lambda event: event.step == kept[0].step + 2)
-    assert len(snapshots(folder)) == len(kept) + 1
+    # How many were kept in between is a matter of time.
+    there = snapshots(folder)
+    assert len(there) > len(kept)
     # Another engine finds them all.
     engine.send(KeepHistory(folder=str(folder)))
-    told = [engine.wait("snapshot").path for _ in range(len(kept) + 1)]
-    assert told == [str(p) for p in snapshots(folder)]
+    told = [engine.wait("snapshot").path for _ in there]
+    assert told == [str(p) for p in there]
     Path(kept[0].path).unlink()
     engine.send(
         PredictThen(job="g", path=kept[0].path, image=id, index=(), box=box, array=refs[0][0])

@@ -97,7 +97,7 @@ def test_reach_is_the_measured_one(depth: int, sub_depth: int) -> None:
     network = registry.build(
         "aid_unet", dims=2, in_channels=1, out_channels=1, arguments=arguments
     ).double()
-    network.pool = nn.AvgPool2d(2)
+    network.pool = nn.ModuleList([nn.AvgPool2d(2)])  # one for all
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(1 / parameter[0].numel())

@@ -57,9 +57,9 @@ def test_few_planes_are_not_halved_to_nothing() -> None:
 
 
 def test_levels_look_along_an_axis_from_where_it_is_pooled_on() -> None:
-    assert radii(((1, 2, 2), (2, 2, 2))) == [(0, 1, 1), (1, 1, 1), (1, 1, 1)]
-    assert radii(((1, 2, 2), (1, 2, 2))) == [(0, 1, 1), (0, 1, 1), (1, 1, 1)]
-    assert radii(((2, 2),)) == [(1, 1), (1, 1)]
+    assert radii(((1, 2, 2), (2, 2, 2)), 3) == [(0, 1, 1), (1, 1, 1), (1, 1, 1)]
+    assert radii(((1, 2, 2), (1, 2, 2)), 3) == [(0, 1, 1), (0, 1, 1), (1, 1, 1)]
+    assert radii(((2, 2),), 2) == [(1, 1), (1, 1)]
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

@@ -51,13 +51,12 @@ def usual_pooling(depth: int, dims: int) -> Pooling:
     return ((2,) * dims,) * depth
 
 
-def radii(pooling: Pooling) -> list[tuple[int, ...]]:
+def radii(pooling: Pooling, dims: int) -> list[tuple[int, ...]]:
     """Reach of one convolution by level (``len(pooling)`` + 1 of them) and axis: 1, or 0.
 
     A level does not look along an axis that is pooled only below it: its kernels are 1x3x3. All
     kernels of the lowest level look along all axes.
     """
-    dims = len(pooling[0])
     begun = [False] * dims
     found = []
     for level in pooling:

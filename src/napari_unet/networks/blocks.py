@@ -158,7 +158,7 @@ class EncoderDecoder(nn.Module):
         depth = len(widths) - 1
         after = iter(channels or _regular(widths, released))
         self.pooling = pooling or usual_pooling(depth, dims)
-        around = radii(self.pooling)
+        around = radii(self.pooling, dims)
         self.pool = nn.ModuleList(POOLING[dims](factors) for factors in self.pooling)
         self.contracting = nn.ModuleList()
         self.up = nn.ModuleList()
@@ -236,7 +236,7 @@ class EncoderDecoder(nn.Module):
 
     def _needed(self) -> list[tuple[int, ...]]:
         """See :func:`needed_rims`; by level and axis."""
-        around = zip(*radii(self.pooling)[:-1], strict=True)
+        around = zip(*radii(self.pooling, len(self.pooling[0]))[:-1], strict=True)
         factors = zip(*self.pooling, strict=True)
         along = [_needed_along(f, r) for f, r in zip(factors, around, strict=True)]
         return list(zip(*along, strict=True))

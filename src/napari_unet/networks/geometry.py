@@ -119,10 +119,12 @@ def encoder_decoder_geometry(
     ``pooling`` replaces 2x2 (see ``anisotropy.py``): each axis is then followed for itself.
     """
     chosen = pooling or usual_pooling(depth, dims)
-    around = zip(*radii(chosen), strict=True)
     axes = [
-        _along(factors, [convolutions * r for r in reached])
-        for factors, reached in zip(zip(*chosen, strict=True), around, strict=True)
+        _along(
+            [factors[axis] for factors in chosen],
+            [convolutions * reached[axis] for reached in radii(chosen, dims)],
+        )
+        for axis in range(dims)
     ]
     stride = tuple(s for s, _, _ in axes)
     return Geometry(

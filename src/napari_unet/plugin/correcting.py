@@ -39,7 +39,12 @@ class Correcting:
     def predicted(
         self, entry: ImageEntry, index: Index, box: Box, classes: npt.NDArray[np.uint8]
     ) -> None:
-        """A part of a plane was predicted: class indices of the shape of ``box``."""
+        """A part of a plane was predicted: class indices of the shape of ``box``.
+
+        Of a volume the box is one plane thick; corrections are painted on planes.
+        """
+        if len(box) > len(entry.image.spatial_shape):
+            index, box, classes = (*index, box[0][0]), box[1:], classes[0]
         plane = self._predicted.get((entry.id, index))
         if plane is None or plane.shape != entry.image.spatial_shape:
             plane = np.full(entry.image.spatial_shape, UNLABELLED, np.uint8)

@@ -14,14 +14,23 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QGridLayout
 
 from napari_unet.errors import UserError
 from napari_unet.measurements.objects import Recipe, make_objects
-from napari_unet.measurements.scoring import guess_truth_kind
 from napari_unet.measurements.sources import Source
-from napari_unet.measurements.table import Scale, Table, measure, to_csv
+from napari_unet.measurements.table import Table, measure, to_csv
 from napari_unet.plugin import derived
 from napari_unet.plugin.inspectors.background import Background, Failure, Stale
 from napari_unet.plugin.inspectors.layer_dock import LayerDock
 from napari_unet.plugin.inspectors.linking import LabelLink
-from napari_unet.plugin.inspectors.places import go_to, placement_of, spatial_dims, unit_of
+from napari_unet.plugin.inspectors.object_sources import (
+    KEPT,
+    PREVIEW,
+    image_name,
+    is_grey,
+    is_source,
+    kind_of,
+    on_screen,
+    scale_of,
+)
+from napari_unet.plugin.inspectors.places import go_to, placement_of, spatial_dims
 from napari_unet.plugin.inspectors.recipe_form import RecipeForm
 from napari_unet.plugin.inspectors.tables import RowTable
 from napari_unet.plugin.widgets import button, words
@@ -31,8 +40,6 @@ REST = 200
 """Milliseconds that the knobs must rest before objects are made anew."""
 SOURCE_REST = 600
 """The same for a source that changes, which may be painted on."""
-PREVIEW, KEPT = "objects preview", "kept objects"
-"""Roles of our layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,20 +48,6 @@ class Frame:
 
     index: tuple[int, ...]
     objects: Any
-
-
-def is_source(layer: Any) -> bool:
-    """Labels that are not our own preview, or a picture of probabilities."""
-    if derived.role(layer) in (PREVIEW, "errors") or getattr(layer, "multiscale", False):
-        return False
-    kind = layer._type_string
-    floats = kind == "image" and not layer.rgb and np.dtype(layer.dtype).kind == "f"
-    return bool(kind == "labels" or floats)
-
-
-def is_grey(layer: Any) -> bool:
-    """An image whose brightness can be measured."""
-    return layer._type_string == "image" and not layer.rgb and not layer.multiscale
 
 
 class ObjectsDock(LayerDock):
@@ -159,7 +152,7 @@ class ObjectsDock(LayerDock):
         probability = layer._type_string == "image"
         recipe = Recipe()
         if not probability:
-            kind = self._kind_of(layer)
+            kind = kind_of(layer)
             recipe = Recipe("as they are" if kind == "objects" else "components")
         self.form.offer(probability, recipe)
         three = spatial_dims(layer, layer.ndim) == 3
@@ -168,17 +161,6 @@ class ObjectsDock(LayerDock):
         self.volume.blockSignals(False)
         self.volume.setVisible(layer.ndim > 2)
         self._later(0)
-
-    def _kind_of(self, layer: Any) -> str:
-        own = layer.metadata.get(derived.KEY)
-        role, kind = (own.get("role"), own.get("kind")) if isinstance(own, dict) else (None, None)
-        if role in ("objects", KEPT) or kind == "objects":
-            return "objects"
-        if role == "prediction":
-            return "classes"
-        # One plane is enough to tell, and a large stack is not read here.
-        plane = layer.data[(0,) * (layer.ndim - 2)]
-        return guess_truth_kind(np.asarray(plane))
 
     def _unlisten_source(self) -> None:
         for emitter, callback in self._listened:
@@ -213,10 +195,10 @@ class ObjectsDock(LayerDock):
                 "choose an image of the same size for the brightness."
             )
         dropped = int(source.class_axis)
-        scale = self._scale(layer, source.dims)
+        scale = scale_of(layer, source.dims)
         names = [str(a) for a in layer.axis_labels[dropped:]][: len(source.leading)]
         names = [n if n.isalpha() else f"axis_{i}" for i, n in enumerate(names)]
-        first = self._on_screen(layer, source, dropped)
+        first = on_screen(self.viewer, layer, source, dropped)
         pixels = None if image is None else image.data
         self._prepare_layer(layer, source, dropped, recipe)
 
@@ -234,29 +216,10 @@ class ObjectsDock(LayerDock):
 
         self._background.start(work)
 
-    @staticmethod
-    def _scale(layer: Any, dims: int) -> Scale:
-        """Size of a pixel in the unit of x."""
-        unit, factors = unit_of(layer, dims)
-        spacing = np.abs(np.asarray(layer.scale[-dims:], float)) * factors
-        if not (spacing > 0).all():
-            raise UserError(f"{layer.name} has a scale that is not positive: set its pixel size.")
-        offset = np.asarray(layer.translate[-dims:], float) * factors
-        return Scale(tuple(map(float, spacing)), tuple(map(float, offset)), unit)
-
-    def _on_screen(self, layer: Any, source: Source, dropped: int) -> tuple[int, ...]:
-        """The frame that the sliders show; it is made first."""
-        world = np.asarray(self.viewer.dims.point, float)[-layer.ndim :]
-        position = np.asarray(layer.world_to_data(world), float)[dropped:]
-        return tuple(
-            int(np.clip(round(float(p)), 0, n - 1))
-            for p, n in zip(position, source.leading, strict=False)
-        )
-
     def _prepare_layer(self, of: Any, source: Source, dropped: int, recipe: Recipe) -> None:
         """The preview, made anew only where it cannot be updated in place."""
         note = {
-            "image": self._image_name(of),
+            "image": image_name(of),
             "role": PREVIEW,
             "source": of.name,
             "recipe": asdict(recipe),
@@ -280,11 +243,6 @@ class ObjectsDock(LayerDock):
         if active is not None and active.mode != "pan_zoom":  # a brush stays in the hand
             self.viewer.layers.selection.active = active
         self._link = LabelLink(self.layer, self._picked)
-
-    @staticmethod
-    def _image_name(layer: Any) -> str:
-        own = layer.metadata.get(derived.KEY)
-        return str(own.get("image", layer.name)) if isinstance(own, dict) else str(layer.name)
 
     # ------------------------------------------------------------ showing
 
