@@ -6,6 +6,19 @@ from typing import Annotated
 
 import typer
 
+Images = Annotated[str, typer.Argument(metavar="IMAGES", help="File, folder or pattern.")]
+Labels = Annotated[
+    str, typer.Argument(metavar="LABELS", help="Files of the same names, apart from extension.")
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="scribbles|classes|objects",
+        help="Kind of the labels, as for train. Default: what they look like; a note says which.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Device = Annotated[
     str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute; auto takes the best.")
 ]

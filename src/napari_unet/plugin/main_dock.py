@@ -7,10 +7,11 @@ from typing import Any
 
 from napari.utils import notifications
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.plugin.annotate_section import AnnotateSection
+from napari_unet.plugin.closing import ClosedDock
 from napari_unet.plugin.keep_section import KeepSection
 from napari_unet.plugin.restore_section import RestoreSection
 from napari_unet.plugin.result_section import ResultSection
@@ -63,7 +64,7 @@ def end_session(session: Session) -> None:
     session.close()
 
 
-class MainDock(QWidget):
+class MainDock(ClosedDock):
     """Annotate, Train, Results, Keep, and below them what the user should know."""
 
     def __init__(self, session: Session) -> None:
@@ -85,7 +86,7 @@ class MainDock(QWidget):
         for key, name in KEYS.items():
             session.viewer.bind_key(key, getattr(self, f"_key_{name}"), overwrite=True)
         self.timer = drive(session)
-        self._window_known = self._released = False
+        self._released = False
         # Where napari destroys the widget without taking it out of its window first.
         weak = weakref.WeakMethod(self.release)
 
@@ -121,22 +122,10 @@ class MainDock(QWidget):
         outside.addWidget(self.scroll, 1)
         outside.addWidget(self.message)
 
-    def event(self, event: QEvent | None) -> bool:
-        """Closing with X is told by nothing but the widget being taken out of its window."""
-        taken_out = event is not None and event.type() == QEvent.Type.ParentChange
-        if taken_out and self._window_known and self.parent() is None:
-            self.release()
-            self.deleteLater()
-        return bool(super().event(event))
-
-    def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Once in its window, the dock knows whose end is the session's end too."""
-        super().showEvent(event)
-        window = self.window()
-        if not self._window_known and isinstance(window, QMainWindow):
-            self._window_known = True
-            session = self.session
-            window.destroyed.connect(lambda *_: end_session(session))
+    def in_window(self, window: QMainWindow) -> None:
+        """From now on the window's end is the session's end too."""
+        session = self.session
+        window.destroyed.connect(lambda *_: end_session(session))
 
     def release(self) -> None:
         """Let go of session and viewer; the session lives on for the next dock."""

@@ -8,16 +8,13 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device, Precision
+from napari_unet.cli.options import Axes, Device, Images, Json, Kind, Labels, Precision
 
 
 @guarded
 def advise(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help="File, folder or pattern.")],
-    labels: Annotated[
-        str,
-        typer.Argument(metavar="LABELS", help="Files of the same names, apart from extension."),
-    ],
+    images: Images,
+    labels: Labels,
     max_memory: Annotated[
         str | None,
         typer.Option(
@@ -41,19 +38,11 @@ def advise(
             help="Folder of a finished 'napari-unet compare' on such images: what it found counts.",
         ),
     ] = None,
-    label_kind: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            metavar="scribbles|classes|objects",
-            help="Kind of the labels, as for train. Default: what they look like; a note says "
-            "which.",
-        ),
-    ] = None,
+    label_kind: Kind = None,
     axes: Axes = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Which network, width, patch and weight map for these images, and why.
 

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes
+from napari_unet.cli.options import Axes, Images, Json, Kind
 
 
 @guarded
 def check(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help="File, folder or pattern.")],
+    images: Images,
     labels: Annotated[
         str | None,
         typer.Argument(
@@ -21,14 +21,7 @@ def check(
             help="Files of the same names, apart from extension. Without: only images are checked.",
         ),
     ] = None,
-    label_kind: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            metavar="scribbles|classes|objects",
-            help="As for 'napari-unet train'. Default: what they look like; a note says which.",
-        ),
-    ] = None,
+    label_kind: Kind = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -51,7 +44,7 @@ def check(
         ),
     ] = False,
     axes: Axes = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Find what is wrong with images and labels before training or predicting.
 

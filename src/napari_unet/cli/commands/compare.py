@@ -8,16 +8,13 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device, Precision
+from napari_unet.cli.options import Axes, Device, Images, Kind, Labels, Precision
 
 
 @guarded
 def compare(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help="File, folder or pattern.")],
-    labels: Annotated[
-        str,
-        typer.Argument(metavar="LABELS", help="Files of the same names, apart from extension."),
-    ],
+    images: Images,
+    labels: Labels,
     networks: Annotated[
         str,
         typer.Option(
@@ -56,15 +53,7 @@ def compare(
             help="Another data set with the same classes, predicted without training (zero-shot).",
         ),
     ] = None,
-    label_kind: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            metavar="scribbles|classes|objects",
-            help="Kind of the labels, as for train. Default: what they look like; a note says "
-            "which.",
-        ),
-    ] = None,
+    label_kind: Kind = None,
     metric: Annotated[
         str | None,
         typer.Option(

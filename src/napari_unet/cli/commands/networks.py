@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
+from napari_unet.cli.options import Json
 
 
 @guarded
@@ -14,7 +15,7 @@ def networks(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Only this one. Default: all.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: Json = False,
 ) -> None:
     """The networks there are, when to choose which, and their figures.
 

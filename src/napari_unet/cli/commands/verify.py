@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device
+from napari_unet.cli.options import Axes, Device, Json
 
 
 @guarded
 def verify(
     model: Annotated[Path, typer.Argument(metavar="M.unet", help="A trained model.")],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="One image; it fits in memory.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: Json = False,
     engine: Annotated[
         bool,
         typer.Option("--engine/--no-engine", help="Ask the dock's engine, too (some seconds)."),

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMainWindow, QVBoxLayout
 
 from napari_unet.errors import UserError
+from napari_unet.plugin.closing import ClosedDock
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.main_dock import drive, end_session, session_of
@@ -19,7 +20,7 @@ from napari_unet.plugin.widgets import Section, words
 log = logging.getLogger(__name__)
 
 
-class InspectorDock(Section):
+class InspectorDock(Section, ClosedDock):
     """A dock beside the main one. Subclasses fill ``column`` and implement :meth:`look`.
 
     ``look`` is called every ``PERIOD`` milliseconds while the dock is visible: it compares what is
@@ -39,7 +40,7 @@ class InspectorDock(Section):
         self.message = words()
         self.message.setObjectName("inspector_message")
         self.message.hide()
-        self.released = self._window_known = False
+        self.released = False
         self._timer = QTimer(self)
         self._timer.setInterval(self.PERIOD)
         self._timer.timeout.connect(self._tick)
@@ -99,22 +100,10 @@ class InspectorDock(Section):
             log.error("an inspector failed", exc_info=error)
             self.say(f"That did not work: {error}. Details are in the log.")
 
-    def event(self, event: QEvent | None) -> bool:
-        """Closing with X is told by nothing but the widget being taken out of its window."""
-        taken_out = event is not None and event.type() == QEvent.Type.ParentChange
-        if taken_out and self._window_known and self.parent() is None:
-            self.release()
-            self.deleteLater()
-        return bool(super().event(event))
-
-    def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Once in its window, the dock knows whose end is the session's end too."""
-        super().showEvent(event)
-        window = self.window()
-        if not self._window_known and isinstance(window, QMainWindow):
-            self._window_known = True
-            session = self.session
-            window.destroyed.connect(lambda *_: end_session(session))
+    def in_window(self, window: QMainWindow) -> None:
+        """From now on the window's end is the session's end too."""
+        session = self.session
+        window.destroyed.connect(lambda *_: end_session(session))
 
     def release(self) -> None:
         """Let go of session and viewer."""

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.utils import notifications
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QComboBox, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unet.errors import UserError
+from napari_unet.plugin.closing import ClosedDock
 from napari_unet.plugin.widgets import words
 
 log = logging.getLogger(__name__)
@@ -53,12 +54,8 @@ class LayerCombo(QComboBox):
         self.blockSignals(False)
 
 
-class LayerDock(QWidget):
-    """A dock of a viewer: it scrolls, says what went wrong, and lets go when it is closed.
-
-    Closing a plugin's dock is told by nothing but the widget being taken out of its window; opening
-    it again makes a new one.
-    """
+class LayerDock(ClosedDock):
+    """A dock of a viewer: it scrolls, says what went wrong, and lets go when it is closed."""
 
     def __init__(self, viewer: Any, name: str) -> None:
         super().__init__()
@@ -67,7 +64,7 @@ class LayerDock(QWidget):
         self.setMinimumWidth(320)
         self._connected: list[tuple[Any, Callable[..., Any]]] = []
         self._combos: list[LayerCombo] = []
-        self._window_known = self.released = False
+        self.released = False
         self.message = words()
         self.message.setObjectName("message")
         self.message.hide()
@@ -156,16 +153,3 @@ class LayerDock(QWidget):
             except (RuntimeError, ValueError):
                 log.debug("a layer had gone already")
         self._connected.clear()
-
-    def event(self, event: QEvent | None) -> bool:
-        """Closing with X takes the widget out of its window."""
-        taken_out = event is not None and event.type() == QEvent.Type.ParentChange
-        if taken_out and self._window_known and self.parent() is None:
-            self.release()
-            self.deleteLater()
-        return bool(super().event(event))
-
-    def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Only a dock that was in a window can be taken out of it."""
-        super().showEvent(event)
-        self._window_known |= isinstance(self.window(), QMainWindow)
