@@ -542,6 +542,8 @@ def test_a_missing_modality_is_accepted() -> None:
         axes="cyx",
         tile=32,
     )
+    # In training, too: what one image lacks does not change the constants.
+    assert model.header.normalisation.method == "training"
     there = model.predict(image)
     missing = model.predict(lacking)
     assert np.isfinite(missing).all()
