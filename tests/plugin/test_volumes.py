@@ -13,6 +13,7 @@ from napari_unet.errors import UserError
 from napari_unet.plugin import predicting
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.derived import find
+from napari_unet.plugin.loaded_model import know_model
 from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.session import Session
 
@@ -113,7 +114,7 @@ def test_a_loaded_model_says_what_it_is(session: Session, engine: Any, volume: A
     session.open_in_engine(volume)
     arguments = {"width": 4, "depth": 2, "pooling": [[1, 2, 2], [2, 2, 2]]}
     header = {"network": "lunet", "arguments": arguments, "dims": 3, "classes": []}
-    session.model_loaded({"header": header})
+    know_model(session, {"header": header})
     assert (session.dims, session.network) == (3, "lunet")
     assert engine.of("open_image")[-1].dims == 3
     assert recipe_of(session).arguments["pooling"] == arguments["pooling"]

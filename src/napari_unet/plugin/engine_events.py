@@ -27,6 +27,7 @@ from napari_unet.engine.protocol import (
     TrainingStarted,
 )
 from napari_unet.plugin import derived, verifying
+from napari_unet.plugin.loaded_model import know_model
 from napari_unet.plugin.predicting import finish_prediction
 from napari_unet.plugin.state import TileRow
 
@@ -166,7 +167,7 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
         text = f"{job.what} was cancelled." if event.cancelled else event.message
         session.tell("info" if event.cancelled else "error", text)
     elif job.what == "Loading the model":
-        session.model_loaded(event.result)
+        know_model(session, event.result)
         if job.answered is not None:
             job.answered(event.result)
     elif job.answered is not None:

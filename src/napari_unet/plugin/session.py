@@ -24,7 +24,6 @@ from napari_unet.engine.inspecting import SnapshotKept
 from napari_unet.engine.protocol import Box, ClassInfo, CloseImage, Event, Index
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
-from napari_unet.networks import registry
 from napari_unet.plugin import derived, labels, painting, regions
 from napari_unet.plugin.channels import channels_first, needs_channels_first
 from napari_unet.plugin.correcting import Correcting
@@ -291,6 +290,11 @@ class Session:
         self.classes.append(ClassInfo(name=name or new.name, color=new.color))
         self._classes_changed()
 
+    def set_classes(self, classes: list[ClassInfo]) -> None:
+        """These are the classes now."""
+        self.classes[:] = classes
+        self._classes_changed()
+
     def rename_class(self, number: int, name: str | None = None, color: str | None = None) -> None:
         """Another name or colour for a class."""
         old = self.classes[number]
@@ -338,25 +342,6 @@ class Session:
         self.jobs.pop(job_id, None)
         self.outputs.pop(job_id, None)
         self.jobs_changed.emit()
-
-    def model_loaded(self, result: dict[str, Any]) -> None:
-        """The engine has a model from a file: its classes and settings are ours now."""
-        header = result.get("header", result)
-        described = header.get("classes", [])
-        if described:
-            self.classes[:] = [ClassInfo(name=c["name"], color=c["color"]) for c in described]
-            self._classes_changed()
-        self.has_model, self.model_classes = True, max(2, len(described))
-        if header.get("network") in registry.names():
-            self.network = str(header["network"])
-            self.settings = {**self.settings, "arguments": dict(header.get("arguments", {}))}
-        self.know_dims(int(header.get("dims", self.dims)))
-        history = header.get("history", {})
-        if not self.training.step:
-            self.training.step = int(history.get("steps", 0))
-        self.training.checkpoint_step = int(history.get("steps", 0))
-        self.tell("info", f"The model ({header.get('network', 'network')}) is loaded.")
-        self.training_changed.emit()
 
     # ------------------------------------------------------------ ending
 

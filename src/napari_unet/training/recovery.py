@@ -10,6 +10,11 @@ EVERY = 25
 """Steps between two looks at the weights; the good ones are kept."""
 MOST = 5
 """Times in a row that it is worth going back."""
+DIVERGED = (
+    "The loss kept becoming infinite, so training stopped at the last good weights (step {}): "
+    "check the image for extreme values or choose a lower learning rate."
+)
+"""For the user; with the step."""
 
 
 class Recovery:

@@ -42,7 +42,7 @@ from napari_unet.training.events import (
 from napari_unet.training.learner import Learner
 from napari_unet.training.presets import Preset
 from napari_unet.training.previews import Previews
-from napari_unet.training.recovery import Recovery
+from napari_unet.training.recovery import DIVERGED, Recovery
 from napari_unet.training.sampler import draw_batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
 from napari_unet.training.tile_size import fitting_tile, smaller_tile
@@ -53,10 +53,6 @@ LONGEST_STOP = 2.0
 NO_MEMORY = (
     "Memory ran out even for the smallest batch and tile: close other programs or choose a smaller "
     "network."
-)
-DIVERGED = (
-    "The loss kept becoming infinite, so training stopped at the last good weights (step {}): "
-    "check the image for extreme values or choose a lower learning rate."
 )
 
 
