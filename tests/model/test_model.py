@@ -138,6 +138,14 @@ def test_tiles_and_views(noise: Callable[..., Any]) -> None:
     )
 
 
+def test_the_recipe_says_whether_views_are_averaged(noise: Callable[..., Any]) -> None:
+    model, image = make(), noise(32, 32)
+    one, eight = predict(model, image), predict(model, image, rotations=True)
+    model.header = model.header.model_copy(update={"preset": {"rotations": True}})
+    np.testing.assert_array_equal(predict(model, image), eight)
+    np.testing.assert_array_equal(predict(model, image, rotations=False), one)
+
+
 def test_method_image_looks_at_the_whole_array(noise: Callable[..., Any]) -> None:
     model = make("zyx")
     constants = NormalisationConstants(method="image", low=(0.0,), high=(1.0,))

@@ -169,10 +169,12 @@ def test_a_loaded_model_brings_its_classes(session: Session) -> None:
     [job] = session.jobs
     classes = [{"name": n, "color": "#112233"} for n in ("ground", "nucleus", "wall")]
     header = {"classes": classes, "network": "lunet", "history": {"steps": 40}}
+    header["preset"] = {"rotations": True}
     session.engine.events.append(JobFinished(job=job, result={"header": header}))
     session.tick()
     assert [c.name for c in session.classes] == ["ground", "nucleus", "wall"]
     assert session.has_model
+    assert session.rotations
 
 
 def test_a_class_more_asks_for_a_larger_preview(session: Session, labelled: Any) -> None:

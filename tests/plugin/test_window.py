@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QWidget
 
 from napari_unet.engine.client import EngineClient
 from napari_unet.networks import registry
@@ -167,6 +167,17 @@ def test_wrong_moves_are_one_sentence_each(dock: MainDock) -> None:
     ):
         click(dock, name)
         assert expected in dock.message.text()
+
+
+def test_a_recipe_brings_its_way_of_predicting(dock: MainDock) -> None:
+    combo = dock.findChild(QComboBox, "preset_combo")
+    views = dock.findChild(QCheckBox, "average_views")
+    for name, averaged in (("strokes", True), ("live", False)):
+        combo.setCurrentIndex(combo.findData(name))
+        combo.activated.emit(combo.currentIndex())
+        assert views.isChecked() == dock.session.rotations == averaged
+    views.click()
+    assert dock.session.rotations
 
 
 def test_the_dock_can_be_closed_and_opened_again(dock: MainDock, qtbot: Any) -> None:

@@ -43,7 +43,7 @@ def predict_files(
     out: str | Path,
     outputs: Sequence[str] = (),
     *,
-    rotations: bool = False,
+    rotations: bool | None = None,
     tile: int | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -121,7 +121,7 @@ def _predict(
     out: Path,
     outputs: list[str],
     *,
-    rotations: bool,
+    rotations: bool | None,
     tile: int | None,
     form: str,
     at: tuple[Path, int, int],
@@ -157,7 +157,7 @@ def _check_stems(paths: Sequence[Path]) -> None:
             )
 
 
-def _description(model: Model, image: Image, rotations: bool, precision: str) -> str:
+def _description(model: Model, image: Image, rotations: bool | None, precision: str) -> str:
     """What made these files, as JSON, for whoever opens them later."""
     constants = model.normalisation(image)
     return json.dumps(
@@ -172,7 +172,7 @@ def _description(model: Model, image: Image, rotations: bool, precision: str) ->
                 "low": constants.low,
                 "high": constants.high,
             },
-            "rotations": rotations,
+            "rotations": model.header.rotations if rotations is None else rotations,
             "precision": precision,
         }
     )

@@ -125,7 +125,8 @@ class Predict(Message):
     indices: tuple[Index, ...] | None = None
     outputs: dict[str, ArrayRef]
     tile: int | None = None
-    rotations: bool = False
+    rotations: bool | None = None
+    """None: as the recipe of the model says."""
     device: str | None = None
     precision: str | None = None
     """Instead of those of the training."""
@@ -154,7 +155,7 @@ class PredictFiles(Message):
     outputs: tuple[str, ...] = ()
     axes: str | None = None
     tile: int | None = None
-    rotations: bool = False
+    rotations: bool | None = None
 
 
 class BoundaryWeights(Message):

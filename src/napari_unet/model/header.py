@@ -131,6 +131,11 @@ class Header(Part):
         """``yx`` or ``zyx``, in the order in which the axes stand in ``axes``."""
         return "".join(a for a in self.axes if a in ("zyx" if self.dims == 3 else "yx"))
 
+    @property
+    def rotations(self) -> bool:
+        """Whether this model averages the eight symmetric views unless told otherwise."""
+        return bool(self.preset.get("rotations", False))
+
     def rule(self) -> Normalisation:
         """How grey values become what the network is fed with.
 

@@ -144,7 +144,7 @@ class Model:
         image: Image,
         predictor: Predictor,
         *,
-        rotations: bool = False,
+        rotations: bool | None = None,
         tile: int | Sequence[int] | None = None,
         indices: Sequence[Index] | None = None,
         box: Box | None = None,
@@ -152,8 +152,10 @@ class Model:
         """Predict an image tile by tile, plane after plane, reading only what each tile needs.
 
         ``image`` comes from :meth:`as_image`; ``indices`` (default: all planes) and ``box`` limit
-        what is predicted. Errors as of :meth:`Predictor.tiles`.
+        what is predicted; ``rotations`` as of :meth:`predict`. Errors as of
+        :meth:`Predictor.tiles`.
         """
+        views = self.header.rotations if rotations is None else rotations
         indices = list(image.indices()) if indices is None else indices
         size = tuple(tile) if isinstance(tile, Sequence) else tile
         each = len(predictor.plan(image.spatial_shape, size, box))
@@ -163,7 +165,7 @@ class Model:
             return constants.apply(image.read(index, part))
 
         for position, index in enumerate(indices):
-            tiles = predictor.tiles(partial(read, index), image.spatial_shape, size, box, rotations)
+            tiles = predictor.tiles(partial(read, index), image.spatial_shape, size, box, views)
             for number, (one, probability) in enumerate(tiles, 1):
                 yield TilePrediction(
                     index,
@@ -194,7 +196,7 @@ class Model:
         *,
         output: str = "probability",
         axes: str | None = None,
-        rotations: bool = False,
+        rotations: bool | None = None,
         tile: int | Sequence[int] | None = None,
         device: str = "auto",
         precision: str = "auto",
@@ -210,7 +212,8 @@ class Model:
             uint8, ``objects`` int32 (ids by plane) and ``uncertainty`` float32 (entropy divided by
             ln(classes)).
         rotations
-            Average over the eight symmetric views, eight times as slow.
+            Average over the eight symmetric views, eight times as slow; None: as the recipe says
+            that the model was trained with (``strokes`` does, the others do not).
         tile
             Wished output size of a tile in pixels; the result does not depend on it.
 

@@ -21,10 +21,12 @@ def know_model(session: Session, result: dict[str, Any]) -> None:
     if header.get("network") in registry.names():
         session.network = str(header["network"])
         session.settings = {**session.settings, "arguments": dict(header.get("arguments", {}))}
+    session.rotations = bool(header.get("preset", {}).get("rotations", False))
     session.know_dims(int(header.get("dims", session.dims)))
     steps = int(header.get("history", {}).get("steps", 0))
     if not session.training.step:
         session.training.step = steps
     session.training.checkpoint_step = steps
     session.tell("info", f"The model ({header.get('network', 'network')}) is loaded.")
+    session.settings_changed.emit()
     session.training_changed.emit()

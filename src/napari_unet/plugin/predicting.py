@@ -36,7 +36,7 @@ to look at, so large that a plane has at most about ``TILES`` of them."""
 TILE_3D = 64
 
 
-def predict_image(session: Session, entry: ImageEntry, *, rotations: bool = False) -> str:
+def predict_image(session: Session, entry: ImageEntry, *, rotations: bool | None = None) -> str:
     """Predict all planes of an image into its layers. Raises UserError."""
     needs_model(session)
     outputs, arrays = {}, {}
@@ -122,7 +122,7 @@ def predict_folder(
     out: str,
     *,
     outputs: tuple[str, ...] = (),
-    rotations: bool = False,
+    rotations: bool | None = None,
 ) -> str:
     """Predict the images of a folder into another. Raises UserError."""
     needs_model(session)

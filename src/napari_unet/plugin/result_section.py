@@ -56,6 +56,7 @@ class ResultSection(Section):
             box.toggled.connect(self.guard(lambda on, name=name: self._show(name, on)))
             self.boxes[name] = box
         self.rotations = QCheckBox("average 8 views")
+        self.rotations.setObjectName("average_views")
         self.rotations.setChecked(session.rotations)
         self.rotations.toggled.connect(lambda on: setattr(session, "rotations", on))
         self.rotations.setToolTip(
@@ -80,6 +81,7 @@ class ResultSection(Section):
         self.listen(session.jobs_changed, self.refresh_jobs)
         self.listen(session.tiles_changed, self.refresh_tiles)
         self.listen(session.settings_changed, self.refresh_attention)
+        self.listen(session.settings_changed, self.refresh_rotations)
         self.refresh_jobs()
         self.refresh_tiles()
         self.refresh_attention()
@@ -173,6 +175,10 @@ class ResultSection(Section):
     def refresh_attention(self) -> None:
         """The button is there for networks that have gates."""
         self.attention.setVisible(registry.spec(self.session.network).attention is not None)
+
+    def refresh_rotations(self) -> None:
+        """Another recipe or model may want another default."""
+        self.rotations.setChecked(self.session.rotations)
 
     def refresh_tiles(self) -> None:
         """Fill the table."""

@@ -78,6 +78,7 @@ class Session:
         self.shown: set[str] = {"prediction"}
         self.history: list[SnapshotKept] = []
         self.rotations = False
+        """Average eight views: what the recipe of the model says, until the user says otherwise."""
         self.network = "unet"
         self.preset = "live"
         self.settings: dict[str, Any] = {}

@@ -169,6 +169,7 @@ class TrainSection(Section):
         self.session.network = self.network_combo.currentData()
         self.session.preset = self.preset_combo.currentData()
         self.session.settings = {}
+        self.session.rotations = presets()[self.session.preset].rotations
         known = registry.spec(self.session.network).dims
         try:
             if self.session.dims not in known:

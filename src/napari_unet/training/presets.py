@@ -58,6 +58,9 @@ class Preset(BaseModel):
     sigma: float = Field(5.0, gt=0, description="width of the boundary weight map, pixels")
     balance: float = Field(0.35, ge=0, le=1, description="0 none, 1 full inverse frequency")
     dice: float = Field(1.0, ge=0, description="weight of the Dice loss beside the cross-entropy")
+    rotations: bool = Field(
+        False, description="whether its models average the eight symmetric views when they predict"
+    )
     averaging: float = Field(0.98, ge=0, lt=1, description="decay of the averaged weights, at most")
 
     def at(self, step: int) -> Preset:
@@ -96,7 +99,8 @@ _PAPER = Preset(
     averaging=0.0,
 )
 # From a handful of thin strokes a network with the usual reach learns by heart what lies around
-# them; one that sees 47 pixels cannot.
+# them; one that sees 47 pixels cannot. What it is unsure of depends on how the texture happens to
+# lie, so the mean of eight views is far better than one, and this network is fast enough for it.
 _STROKES = Preset(
     name="strokes",
     arguments={"width": 16, "depth": 2, "padding": "same", "norm": "batch", "dropout": 0.0},
@@ -105,13 +109,15 @@ _STROKES = Preset(
     noise=0.2,
     shading=0.0,
     ramp=600,
+    rotations=True,
 )
 _PRESETS = {p.name: p for p in (_LIVE, _STROKES, _PAPER)}
 
 WHEN = {
     "live": "Learns fastest here: a small padded U-Net with batch normalisation. The default.",
     "strokes": "For a handful of thin strokes in a textured image: a shallow network that looks no "
-    "farther than 23 pixels, trained on many small pieces. With more labels, live is better.",
+    "farther than 23 pixels, trained on many small pieces; it predicts the mean of eight views of "
+    "the image. With more labels, live is better.",
     "paper2015": "The recipe of Ronneberger et al. 2015: 31 million parameters, SGD with momentum "
     "0.99, one large tile a step. Slow without a GPU.",
 }

@@ -25,12 +25,14 @@ def predict(
         ),
     ] = None,
     tta: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--tta",
-            help="Average over the 8 rotated and mirrored versions: better, 8 times as slow.",
+            "--tta/--no-tta",
+            help="Average over the 8 rotated and mirrored versions: better, 8 times as slow. "
+            "Default: as the recipe says that the model was trained with (strokes does).",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     tile: Annotated[
         int | None,
         typer.Option(
