@@ -152,6 +152,7 @@ def make_trainer(
         precision=precision,
         validation="given" if held_out else validation,
         start=weights,
+        new_head=weights is not None and (origin == "general" or "head.weight" not in weights),
         preparation=preparation + time.perf_counter() - clock,
     )
     trainer.origin = origin

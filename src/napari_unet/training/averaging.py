@@ -8,6 +8,7 @@ batches, as in stochastic weight averaging (Izmailov et al. 2018).
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,14 @@ class AveragedNetwork:
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         if self._norms:
             self.recent = [*self.recent, images][-RECENT:]
+        self._current = False
+
+    @torch.no_grad()
+    def begin(self, network: nn.Module, batches: Sequence[Tensor]) -> None:
+        """Be ``network`` as it is before the first step, with the statistics of ``batches``."""
+        for own, given in zip(self.network.parameters(), network.parameters(), strict=True):
+            own.copy_(given)
+        self.recent = list(batches)[-RECENT:] if self._norms else []
         self._current = False
 
     def forget(self) -> None:

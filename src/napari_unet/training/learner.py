@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from napari_unet.errors import UserError
 from napari_unet.networks import registry
 from napari_unet.prediction.device import autocast, memory_format
 from napari_unet.training.averaging import AveragedNetwork
+from napari_unet.training.first_answer import fit_last_layer
 from napari_unet.training.losses import loss
 from napari_unet.training.presets import Preset
 from napari_unet.training.sampler import Batch
@@ -61,6 +63,19 @@ class Learner:
             self.averaged.update(self.network, images)
             self.step += 1
         return result
+
+    def fit_last_layer(self, batches: Sequence[Batch], generator: torch.Generator) -> bool:
+        """A first answer without a step, see :mod:`first_answer`; False where there is none."""
+        fitted = fit_last_layer(
+            self.network,
+            batches,
+            precision=self.precision,
+            layout=self.layout,
+            generator=generator,
+        )
+        if fitted:
+            self.averaged.begin(self.network, [b.images for b in batches])
+        return fitted
 
     def set_rate(self, rate: float) -> None:
         """The learning rate of the next steps."""

@@ -23,7 +23,7 @@ class Preset(BaseModel):
     learning_rate: float = Field(3e-3, gt=0, le=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-2, ge=0, lt=1)
-    warm_up: int = Field(10, ge=0, description="steps over which the rate rises")
+    warm_up: int = Field(2, ge=0, description="steps over which the rate rises")
     hold: float = Field(0.3, ge=0, le=1, description="part of a limited run before the rate falls")
     batch: int = Field(4, ge=1, le=256)
     tile: int = Field(

@@ -39,11 +39,12 @@ from napari_unet.training.events import (
     Started,
     Validation,
 )
+from napari_unet.training.first_answer import BATCHES, undeformed
 from napari_unet.training.learner import Learner
 from napari_unet.training.presets import Preset
 from napari_unet.training.previews import Previews
 from napari_unet.training.recovery import DIVERGED, Recovery
-from napari_unet.training.sampler import draw_batch
+from napari_unet.training.sampler import Batch, draw_batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
 from napari_unet.training.tile_size import fitting_tile, smaller_tile
 from napari_unet.training.validator import Validator
@@ -61,8 +62,9 @@ class Trainer:
 
     ``classes`` counts background too. ``validation``: "auto" holds out a part of the labels, "none"
     does not, and "given" leaves what the caller held out. ``start`` holds weights to begin with;
-    where the head has other classes, the part that fits is taken. ``preparation``: seconds that
-    were spent on the data already and count as training time.
+    where the head has other classes, the part that fits is taken. ``new_head``: the last layer of
+    ``start`` knows other classes; it is fitted to the labels before the first step.
+    ``preparation``: seconds that were spent on the data already and count as training time.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Trainer:
         precision: str = "auto",
         validation: str = "auto",
         start: dict[str, Tensor] | None = None,
+        new_head: bool = False,
         preparation: float = 0.0,
     ) -> None:
         clock = time.perf_counter()
@@ -101,6 +104,7 @@ class Trainer:
         """Where the first weights came from: "random", "general" or a file; for the record."""
         self.checkpoint_cost = 0.5
         """Seconds that writing a checkpoint takes; whoever writes it corrects it."""
+        self._new_head = new_head
         self._stopping = False
         self._requests = Previews(data)
         self._fault = ""
@@ -208,6 +212,9 @@ class Trainer:
         self._validator.start_clock(self.seconds)
         recovery = Recovery(self.learner)
         durations: deque[float] = deque(maxlen=20)
+        if self._new_head and self.step == 0:
+            self._fit_last_layer()
+            yield from self._previews()
         while not self._stopping:
             clock = time.perf_counter()
             ending = self._ending(budget, durations) if budget is not None else 0.0
@@ -299,17 +306,34 @@ class Trainer:
 
     def _step(self) -> float:
         torch.manual_seed(seed_of_step(self.seed, self.step))  # dropout
-        batch = draw_batch(
+        generator = torch.Generator().manual_seed(seed_of_step(self.seed + 1, self.step))
+        return self.learner.learn(self._draw(self.preset.at(self.step), generator))
+
+    def _draw(self, recipe: Preset, generator: torch.Generator) -> Batch:
+        return draw_batch(
             self.data,
-            self.preset.at(self.step),
+            recipe,
             batch=self.batch,
             output=self.tile,
             border=self.geometry.border,
             balance=self._balance,
-            generator=torch.Generator().manual_seed(seed_of_step(self.seed + 1, self.step)),
+            generator=generator,
             device=self.device,
         )
-        return self.learner.learn(batch)
+
+    def _fit_last_layer(self) -> None:
+        """Where memory runs out, the first steps do it: they make the batch smaller first."""
+        clock = time.perf_counter()
+        generator = torch.Generator().manual_seed(seed_of_step(self.seed + 2, 0))
+        try:
+            pieces = undeformed(self.preset)
+            batches = [self._draw(pieces, generator) for _ in range(BATCHES)]
+            self.learner.fit_last_layer(batches, generator)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self._new_head = False
+        self.seconds += time.perf_counter() - clock
 
     def _go_back(self, recovery: Recovery) -> Notice:
         recovery.go_back()

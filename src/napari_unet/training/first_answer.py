@@ -1,0 +1,159 @@
+"""A first answer before any step: the last layer fitted to the labels there are.
+
+Start weights bring features that separate much already, but their last layer knows other classes,
+and their batch statistics other images. With the rest of the network held still, the best last
+layer is a multinomial logistic regression on the features of the labelled pixels: convex, a few
+dozen parameters, solved in a moment. Training then goes on from there, instead of first undoing
+what the old last layer says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from napari_unet.prediction.device import autocast
+from napari_unet.training.presets import Preset
+from napari_unet.training.sampler import Batch
+
+BATCHES = 2
+MOST_PIXELS = 20_000
+PENALTY = 3e-2
+"""Of moving away from the start weights' own last layer: it may be right already, and with few
+strokes there is much to learn by heart."""
+_ITERATIONS = 40
+_AS_THEY_ARE = {
+    "elastic_sd": 0.0,
+    "turned": 0.0,
+    "scale": 0.0,
+    "mirror": False,
+    "contrast": 0.0,
+    "brightness": 0.0,
+    "gamma": 0.0,
+    "shading": 0.0,
+    "noise": 0.0,
+    "ramp": 0,
+}
+
+
+def undeformed(recipe: Preset) -> Preset:
+    """The recipe for pieces of the images as they are."""
+    return recipe.model_copy(update=_AS_THEY_ARE)
+
+
+def last_layer(network: nn.Module) -> nn.Conv2d | nn.Conv3d | None:
+    """The 1x1 convolution that makes the logits, where a network has exactly one."""
+    head = getattr(network, "head", None)
+    fits = (
+        isinstance(head, nn.Conv2d | nn.Conv3d)
+        and set(head.kernel_size) == {1}
+        and head.bias is not None
+    )
+    return head if fits else None
+
+
+def fit_last_layer(
+    network: nn.Module,
+    batches: Sequence[Batch],
+    *,
+    precision: str,
+    layout: torch.memory_format,
+    generator: torch.Generator,
+) -> bool:
+    """Fit ``network.head`` to the labelled pixels of ``batches``; the rest keeps its weights.
+
+    The network runs in training mode without dropout: batch statistics are those of the batches,
+    as in the steps to come. False where there is nothing to fit: fewer than two classes are
+    labelled, the network has no such layer, or its features are not finite.
+    """
+    head = last_layer(network)
+    if head is None or head.bias is None:
+        return False
+    features = _features(network, head, batches, precision, layout)
+    classes = torch.cat([b.classes[b.weights > 0] for b in batches]).cpu()
+    weights = torch.cat([b.weights[b.weights > 0] for b in batches]).double().cpu()
+    if int(classes.min()) == int(classes.max()) or not bool(features.isfinite().all()):
+        return False
+    if len(classes) > MOST_PIXELS:
+        some = torch.randperm(len(classes), generator=generator)[:MOST_PIXELS]
+        features, classes, weights = features[some], classes[some], weights[some]
+    weight, bias = logistic_regression(
+        features,
+        classes,
+        weights,
+        start=(head.weight.detach().flatten(1).cpu(), head.bias.detach().cpu()),
+        penalty=PENALTY,
+    )
+    with torch.no_grad():
+        head.weight.copy_(weight.reshape(head.weight.shape))
+        head.bias.copy_(bias)
+    return True
+
+
+def logistic_regression(
+    features: Tensor,
+    classes: Tensor,
+    weights: Tensor,
+    *,
+    start: tuple[Tensor, Tensor],
+    penalty: float,
+) -> tuple[Tensor, Tensor]:
+    """Weight (class, feature) and bias (class,) that minimise the weighted mean cross-entropy of
+    ``features`` (pixel, feature) plus ``penalty`` times the squared distance from ``start``, for
+    standardised features. float64 inside; a feature that does not vary keeps its weight.
+    """
+    middle, spread = features.double().mean(0), features.double().std(0).clamp_min(1e-6)
+    standard = (features.double() - middle) / spread
+    weights = weights / weights.sum()
+    old_weight = (start[0].double().T * spread[:, None]).contiguous()
+    old_bias = start[1].double() + middle @ start[0].double().T
+    weight, bias = (v.clone().requires_grad_() for v in (old_weight, old_bias))
+    solver = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def value() -> Tensor:
+        solver.zero_grad()
+        losses = F.cross_entropy(standard @ weight + bias, classes, reduction="none")
+        # A class that nobody has labelled yet would drive its bias to minus infinity.
+        moved = ((weight - old_weight) ** 2).sum() + 1e-2 * ((bias - old_bias) ** 2).sum()
+        total = (losses * weights).sum() + penalty * moved
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    solver.step(value)  # type: ignore[no-untyped-call]
+    scaled = (weight / spread[:, None]).detach()
+    return scaled.T.contiguous(), (bias - middle @ scaled).detach()
+
+
+@torch.no_grad()
+def _features(
+    network: nn.Module,
+    head: nn.Module,
+    batches: Sequence[Batch],
+    precision: str,
+    layout: torch.memory_format,
+) -> Tensor:
+    """What enters the last layer at the labelled pixels: (pixel, feature), on the CPU."""
+    seen: list[Tensor] = []
+
+    def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0])
+
+    hook = head.register_forward_pre_hook(keep)
+    network.train()
+    for module in network.modules():
+        if isinstance(module, _DropoutNd):
+            module.eval()
+    found = []
+    try:
+        for batch in batches:
+            with autocast(batch.images.device, precision):
+                network(batch.images.contiguous(memory_format=layout))
+            found.append(seen.pop().float().movedim(1, -1)[batch.weights > 0].cpu())
+    finally:
+        hook.remove()
+        network.train()
+    return torch.cat(found)

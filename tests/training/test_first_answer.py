@@ -1,0 +1,116 @@
+"""The last layer fitted to the labels: the optimum is one, and nothing else changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from small_training import labelled, make_trainer
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from napari_unet.networks import registry
+from napari_unet.start.general import general_weights
+from napari_unet.training.events import Preview, Progress
+from napari_unet.training.first_answer import (
+    PENALTY,
+    fit_last_layer,
+    last_layer,
+    logistic_regression,
+)
+from napari_unet.training.presets import preset
+from napari_unet.training.sampler import Batch
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_it_is_the_optimum_that_another_solver_finds(number: int) -> None:
+    generator = np.random.default_rng(number)
+    features = generator.normal(size=(300, 4)) * [1, 5, 0.1, 2] + [0, 3, 0, -1]
+    classes = generator.integers(number, size=300)
+    features[:, 1] += 4 * classes
+    weights = generator.uniform(0.1, 3, 300)
+    start = generator.normal(size=(number, 4)), generator.normal(size=number)
+
+    def value(weight: np.ndarray, bias: np.ndarray) -> float:
+        logits = features @ weight.T + bias
+        logits -= logits.max(1, keepdims=True)
+        losses = np.log(np.exp(logits).sum(1)) - logits[np.arange(300), classes]
+        spread, middle = features.std(0, ddof=1), features.mean(0)
+        moved = (((weight - start[0]) * spread) ** 2).sum()
+        moved += 1e-2 * ((bias - start[1] + (weight - start[0]) @ middle) ** 2).sum()
+        return float((losses * weights).sum() / weights.sum() + PENALTY * moved)
+
+    def flat(x: np.ndarray) -> float:
+        return value(x[: 4 * number].reshape(number, 4), x[4 * number :])
+
+    best = minimize(flat, np.concatenate([start[0].ravel(), start[1]]), options={"gtol": 1e-8})
+    weight, bias = logistic_regression(
+        torch.from_numpy(features),
+        torch.from_numpy(classes),
+        torch.from_numpy(weights),
+        start=(torch.from_numpy(start[0]), torch.from_numpy(start[1])),
+        penalty=PENALTY,
+    )
+    assert value(weight.numpy(), bias.numpy()) == pytest.approx(best.fun, abs=1e-6)
+
+
+def network_and_batch(classes: int) -> tuple[nn.Module, Batch]:
+    torch.manual_seed(0)
+    network = registry.build(
+        "unet",
+        dims=2,
+        in_channels=1,
+        out_channels=3,
+        arguments={"width": 4, "depth": 2, "padding": "same", "norm": "batch"},
+    )
+    truth = torch.randint(classes, (2, 4, 4)).repeat_interleave(16, 1).repeat_interleave(16, 2)
+    images = (truth + 0.1 * torch.randn(truth.shape)).unsqueeze(1)
+    return network, Batch(images, truth, torch.ones(truth.shape) * (truth >= 0))
+
+
+def fit(network: nn.Module, batch: Batch) -> bool:
+    return fit_last_layer(
+        network,
+        [batch],
+        precision="float32",
+        layout=torch.channels_last,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def test_only_the_last_layer_changes_and_it_answers() -> None:
+    network, batch = network_and_batch(3)
+    network.train()
+    before = {k: v.clone() for k, v in network.named_parameters()}
+    at_first = float(cross_entropy(network(batch.images), batch.classes).detach())
+    assert fit(network, batch)
+    changed = {k for k, v in network.named_parameters() if not torch.equal(v, before[k])}
+    assert changed == {"head.weight", "head.bias"}
+    assert float(cross_entropy(network(batch.images), batch.classes).detach()) < 0.8 * at_first
+
+
+def test_there_is_nothing_to_fit() -> None:
+    network, batch = network_and_batch(1)
+    before = network.head.weight.clone()  # type: ignore[union-attr,operator]
+    assert not fit(network, batch)
+    assert torch.equal(network.head.weight, before)  # type: ignore[arg-type]
+    assert last_layer(nn.Sequential(nn.Conv2d(1, 2, 3))) is None
+    network, batch = network_and_batch(2)
+    batch.images[0, 0, 0, 0] = torch.nan
+    assert not fit(network, batch)
+
+
+def test_the_first_preview_comes_before_the_first_step() -> None:
+    weights = general_weights("unet", registry.spec("unet").live, dims=2, channels=1)
+    trainer = make_trainer(
+        labelled(2, size=64),
+        preset=preset("live", tile=32, batch=2),
+        start=weights,
+        new_head=True,
+    )
+    name = next(iter(trainer.data.planes))[0]
+    trainer.request_preview(name, (), ((0, 32), (0, 32)))
+    seen = [e for e in trainer.run(steps=1) if isinstance(e, Preview | Progress)]
+    assert isinstance(seen[0], Preview)
+    assert seen[0].step == 0
