@@ -178,11 +178,14 @@ class Trainer:
 
     # ------------------------------------------------------------ the loop
 
-    def run(self, *, steps: int | None = None, budget: float | None = None) -> Iterator[Event]:
-        """Train until step ``steps``, for ``budget`` seconds in all, or until stopped.
+    def run(
+        self, *, steps: int | None = None, budget: float | None = None, in_all: bool = False
+    ) -> Iterator[Event]:
+        """Train until step ``steps``, for ``budget`` seconds, or until stopped.
 
         With a limit the learning rate falls to nothing towards it; without one it stays. Seconds
         include preparation, validation and previews, not the time in which the caller paused.
+        With ``in_all`` those before a resume count too: the run ends as if it had not been broken.
         """
         self._stopping = False
         notes = list(self.data.notes)
@@ -198,15 +201,14 @@ class Trainer:
             tuple(notes),
         )
         try:
-            yield from self._loop(steps, budget)
+            yield from self._loop(steps, budget, self.seconds if self.step and not in_all else 0.0)
         except UserError as error:
             yield Failed(str(error))
         except Exception as error:
             message = f"Training failed: {str(error) or type(error).__name__}"
             yield Failed(NO_MEMORY if is_out_of_memory(error) else message, traceback.format_exc())
 
-    def _loop(self, steps: int | None, budget: float | None) -> Iterator[Event]:
-        began = self.seconds if self.step else 0.0
+    def _loop(self, steps: int | None, budget: float | None, began: float) -> Iterator[Event]:
         first = self.step
         last_checkpoint = self.seconds
         self._validator.start_clock(self.seconds)
