@@ -34,8 +34,8 @@ class Moment:
 
 
 def marks_within(marks: Sequence[float], whole: float) -> list[int]:
-    """The marks before the end, and the end."""
-    return [*(round(m) for m in sorted(marks) if m < whole), round(whole)]
+    """The marks before the end, and the end; whole numbers from 1."""
+    return sorted({max(1, round(m)) for m in marks if m < whole} | {max(1, round(whole))})
 
 
 def train_with_marks(
