@@ -20,7 +20,7 @@ from napari_unet.project.files import read_json, write_json
 
 __all__ = [
     "Records", "data", "key_of", "length_of", "lowest", "numbers", "read", "recipe_of",
-    "recipe_options", "rounded",
+    "recipe_options", "rounded", "run_options",
 ]  # fmt: skip
 
 RESULTS = ROOT / "benchmarks" / "results" / "papers"
@@ -28,18 +28,24 @@ WORK = ROOT / "build" / "papers"
 """Models and half-done trainings; not part of the repository."""
 
 
-def recipe_options(parser: argparse.ArgumentParser, *, budget: str) -> None:
-    """Options that say how to train."""
+def run_options(parser: argparse.ArgumentParser, *, budget: str) -> None:
+    """Options that say how long to train, on what, and where things are kept."""
     parser.add_argument("--budget", default=budget, help="seconds of training, as 60s or 30m")
     parser.add_argument("--steps", type=int, help="number of steps instead of a budget")
     parser.add_argument("--preset", default="live")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--work", type=Path, default=WORK, help="where models are kept")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where results are written")
+
+
+def recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Options that change the recipe of the preset."""
     parser.add_argument("--network", help="default: that of the preset")
     parser.add_argument("--width", type=int)
     parser.add_argument("--depth", type=int)
     parser.add_argument("--start", default="random", help="random, general or a model file")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="auto")
     parser.add_argument(
         "--set",
         action="append",
@@ -47,8 +53,6 @@ def recipe_options(parser: argparse.ArgumentParser, *, budget: str) -> None:
         metavar="FIELD=VALUE",
         help="a field of the preset: tile, batch, learning_rate, hold, averaging, rotation, w0...",
     )
-    parser.add_argument("--work", type=Path, default=WORK, help="where models are kept")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where results are written")
 
 
 def recipe_of(options: argparse.Namespace) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from common_papers import (
     recipe_of,
     recipe_options,
     rounded,
+    run_options,
 )
 from long_run import Moment, marks_within, train_with_marks
 
@@ -44,7 +45,8 @@ MINUTES = (1, 2, 5, 10, 15)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    recipe_options(parser, budget="15m")
+    run_options(parser, budget="15m")
+    recipe_options(parser)
     parser.add_argument("--train", default="01")
     parser.add_argument("--test", default="02")
     parser.add_argument("--name", default="ctc_u373", help="of the file of results")

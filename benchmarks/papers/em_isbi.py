@@ -33,6 +33,7 @@ from common_papers import (
     recipe_of,
     recipe_options,
     rounded,
+    run_options,
 )
 from long_run import Moment, marks_within, train_with_marks
 
@@ -61,7 +62,8 @@ Slices = list[tuple[Any, Any]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    recipe_options(parser, budget="30m")
+    run_options(parser, budget="30m")
+    recipe_options(parser)
     parser.add_argument("--variants", default=",".join(VARIANTS))
     parser.add_argument("--train", default="0-14")
     parser.add_argument("--threshold-on", default="13,14", help="held out of --train")

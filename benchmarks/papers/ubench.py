@@ -18,7 +18,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from common_papers import Records, key_of, length_of, recipe_options, rounded
+from common_papers import Records, key_of, length_of, rounded, run_options
 from sets import SETS, Set
 
 from napari_unet.comparison import one_run
@@ -52,7 +52,7 @@ def main() -> None:
 def options_parser(about: str) -> argparse.ArgumentParser:
     """Options of this script and of those that build on its results."""
     parser = argparse.ArgumentParser(description=about)
-    recipe_options(parser, budget="60s")
+    run_options(parser, budget="60s")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--networks", default="all")
     parser.add_argument("--images", type=int, default=12, help="tested of each set, at most")
