@@ -71,7 +71,8 @@ def run(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]
     learn = frames(settings["train"])
     whole = steps or budget or 0
     minutes = [m * 60 if budget else m * whole / MINUTES[-1] for m in MINUTES]
-    folder = options.work / "ctc_u373" / key_of(settings)
+    trained = {k: settings[k] for k in ("recipe", "steps", "budget", "train")}
+    folder = options.work / "ctc_u373" / key_of(trained)
     moments = train_with_marks(
         folder,
         [image for image, _ in learn],
@@ -99,7 +100,7 @@ def run(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]
 def score(moment: Moment, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Scores of one model; kept in the folder."""
     kept = Records(folder / "scores.json")
-    key = {"mark": moment.mark}
+    key = {"mark": moment.mark, "test": settings["test"]}
     if (known := kept.find(key)) is not None:
         return known["point"]
     model = load(moment.model)

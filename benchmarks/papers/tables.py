@@ -109,7 +109,8 @@ def isbi(records: list[Record]) -> str:
         [
             "U-Net 2015, published: hidden test labels, 30 training slices, 10 h on a GPU",
             "",
-            *(cell for e in ("warping", "rand", "pixel") for cell in ("", f"{PUBLISHED[e]:g}")),
+            *("", f"{PUBLISHED['warping']:g}", "", f"{PUBLISHED['rand']:g}"),
+            *("", "", "", f"{PUBLISHED['pixel']:g}"),
         ]
     ]
     for one in records:
@@ -123,6 +124,7 @@ def isbi(records: list[Record]) -> str:
         "ours, unless said otherwise", "training",
         "warping, threshold chosen", "warping, test-optimal",
         "Rand, threshold chosen", "Rand, test-optimal",
+        "Rand of the watershed, chosen", "Rand of the watershed, test-optimal",
         "pixel, threshold chosen", "pixel, test-optimal",
     ]  # fmt: skip
     return table(head, rows) + "\n\n" + origin(records)
@@ -130,7 +132,7 @@ def isbi(records: list[Record]) -> str:
 
 def _errors(found: dict[str, Any]) -> list[str]:
     cells = []
-    for error, digits in (("warping", 6), ("rand", 4), ("pixel", 4)):
+    for error, digits in (("warping", 6), ("rand", 4), ("rand_watershed", 4), ("pixel", 4)):
         for which in ("chosen", "test_optimal"):
             value = found.get(error, {}).get(which)
             cells.append(f"{value['error']:.{digits}f}" if value else "-")
@@ -367,6 +369,7 @@ def recipe(one: Record) -> str:
         *changed,
         "" if given["start"] == "random" else f"start {Path(str(given['start'])).name}",
         f"seed {one['seed']}",
+        f"islands under {settings['fill']} px filled" if settings.get("fill") else "",
         f"{minutes(last['seconds'])} min, {last['step']} steps",
     ]
     return ", ".join(w for w in words if w)
