@@ -9,6 +9,8 @@ import pytest
 
 # Before torch is imported: threads that sleep while they wait keep the suite short beside engines.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tests depend on no timing, and leave nothing in the user's cache.
+os.environ["NAPARI_UNET_SPEED"] = "off"
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -27,6 +27,7 @@ ORDER = [
     ["start"],
     ["training.events", "training.presets"],
     ["prediction"],
+    ["speed"],
     ["training"],
     ["model"],
     ["preflight"],

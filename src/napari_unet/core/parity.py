@@ -21,7 +21,8 @@ from napari_unet.images.image import Box, Image
 from napari_unet.images.reading import read_image
 from napari_unet.model import file
 from napari_unet.model.model import Model, load
-from napari_unet.prediction.device import choose_device, choose_precision
+from napari_unet.prediction.device import choose_device
+from napari_unet.speed import way_for_prediction
 
 Probability = npt.NDArray[np.float32]
 
@@ -48,7 +49,14 @@ class Subject:
     @property
     def limit(self) -> float:
         """Greatest allowed difference."""
-        return LIMITS[choose_precision(self.precision, choose_device(self.device))]
+        return LIMITS[self.computed_in(self.precision)]
+
+    def computed_in(self, precision: str) -> str:
+        """What ``precision`` comes to on the device."""
+        header, device = self.model.header, choose_device(self.device)
+        return way_for_prediction(
+            header.network, header.arguments, dims=header.dims, device=device, precision=precision
+        ).precision
 
     def predict(self, **options: Any) -> Probability:
         """By Python: ``model.predict(array)``."""
@@ -100,8 +108,7 @@ def tile_checks(subject: Subject, reference: Probability) -> Iterator[Check]:
 
 def precision_check(subject: Subject, reference: Probability) -> Iterator[Check]:
     """What 'auto' costs: for information, where it takes less than float32."""
-    device = choose_device(subject.device)
-    used, auto = (choose_precision(p, device) for p in (subject.precision, "auto"))
+    used, auto = (subject.computed_in(p) for p in (subject.precision, "auto"))
     if auto != used:
         yield compare(
             f"{used} = {auto}",
@@ -163,7 +170,7 @@ def about(subject: Subject, model_name: str) -> dict[str, Any]:
         "image": subject.image.name,
         "shape": [*subject.image.leading_shape, *subject.image.spatial_shape],
         "device": device.type,
-        "precision": choose_precision(subject.precision, device),
+        "precision": subject.computed_in(subject.precision),
         "versions": {"napari-unet-live": __version__, "torch": torch.__version__},
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_unet.core.fast_prediction import settle
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.reading import find_files, read_image, stem
@@ -86,11 +87,14 @@ def predict_files(
     paths = find_files(images)
     _check_stems(paths)
     predictor = model.predictor(device, precision)
+    settled = precision != "auto"
     problems: list[str] = []
     for number, path in enumerate(paths, 1):
         step = (path, number, len(paths))
         try:
             image = model.as_image(read_image(path, axes, model.header.dims))
+            if not settled:
+                predictor, settled = settle(model, image, predictor, device), True
             yield from _predict(
                 model,
                 predictor,
@@ -130,7 +134,7 @@ def _predict(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {out} cannot be made: {error.strerror}.") from error
-    description = _description(model, image, rotations, predictor.precision)
+    description = _description(model, image, rotations, predictor)
     files = PredictionFiles(
         out, stem(at[0]), outputs, image, model.class_names, description=description, form=form
     )
@@ -157,7 +161,9 @@ def _check_stems(paths: Sequence[Path]) -> None:
             )
 
 
-def _description(model: Model, image: Image, rotations: bool | None, precision: str) -> str:
+def _description(
+    model: Model, image: Image, rotations: bool | None, predictor: Predictor
+) -> str:
     """What made these files, as JSON, for whoever opens them later."""
     constants = model.normalisation(image)
     return json.dumps(
@@ -173,6 +179,7 @@ def _description(model: Model, image: Image, rotations: bool | None, precision: 
                 "high": constants.high,
             },
             "rotations": model.header.rotations if rotations is None else rotations,
-            "precision": precision,
+            "precision": predictor.precision,
+            "device": predictor.device.type,
         }
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
 from napari_unet.engine.channel import Outbox
+from napari_unet.engine.idling import Idling
 from napari_unet.engine.inspection_service import InspectionService
 from napari_unet.engine.prediction_service import PredictionService
 from napari_unet.engine.protocol import (
@@ -34,6 +35,7 @@ class Server:
 
     def __init__(self, inbox: SimpleQueue[Command], outbox: Outbox) -> None:
         self._inbox, self._outbox = inbox, outbox
+        self._idling = Idling(inbox)
         self._threads = Threads()
         self.workspace = Workspace()
         self.training = TrainingService(self.workspace, outbox.put)
@@ -56,7 +58,7 @@ class Server:
     def _commands(self) -> Iterator[Command]:
         """What is waiting; the next one, however long it takes, when there is nothing to do."""
         if not (self.training.busy or self.prediction.busy or self.inspection.busy):
-            yield self._inbox.get()
+            yield self._idling.next_command()
         while True:
             try:
                 yield self._inbox.get_nowait()

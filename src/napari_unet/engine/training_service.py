@@ -35,6 +35,7 @@ from napari_unet.errors import UserError
 from napari_unet.model import file
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model, network_for
+from napari_unet.speed import repeatable
 from napari_unet.training.state import hold_out_from
 from napari_unet.training.validation import HoldOut
 
@@ -226,7 +227,9 @@ class TrainingService:
             "seed": command.seed,
             "validation": command.validation,
             "device": command.device,
-            "precision": command.precision,
+            "precision": command.precision
+            if command.steps is None
+            else repeatable(command.precision, command.device, dims=labelled[0].image.dims),
         }
         if loaded is None:
             trainer = make_trainer(

@@ -10,7 +10,8 @@ import torch
 from napari_unet.core import make_trainer
 from napari_unet.engine.protocol import Ready
 from napari_unet.images.image import Image
-from napari_unet.prediction.device import choose_device, choose_precision, device_name
+from napari_unet.prediction.device import choose_device, device_name
+from napari_unet.speed.choosing import threads
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Progress
 
@@ -21,6 +22,7 @@ def warm_up() -> Ready:
     This loads what torch loads late (kernels, their tables, the code of an accelerator).
     """
     device = choose_device()
+    threads()  # as many as there are, before they are adapted to what others use
     image = np.random.default_rng(0).integers(0, 255, (512, 512), np.uint8)
     labels = (image > 127).astype(np.uint8)
     trainer = make_trainer(
@@ -40,6 +42,6 @@ def warm_up() -> Ready:
         pid=os.getpid(),
         device=device.type,
         device_name=device_name(device),
-        precision=choose_precision("auto", device),
+        precision=trainer.precision,
         torch=torch.__version__,
     )

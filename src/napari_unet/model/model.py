@@ -26,6 +26,7 @@ from napari_unet.prediction.attention import AttentionPredictor
 from napari_unet.prediction.device import choose_device, choose_precision
 from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.speed import way_for_prediction
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,15 @@ class Model:
     def predictor(self, device: str = "auto", precision: str = "auto") -> Predictor:
         """The network ready to predict; it is moved to the device.
 
+        With precision ``auto`` it is run as was measured to be fastest here (docs/speed.md).
         :class:`UserError` where the machine has no such device or the device no such precision.
         """
         chosen = choose_device(device)
-        return Predictor(
-            self.network,
-            self.geometry,
-            device=chosen,
-            precision=choose_precision(precision, chosen),
+        header = self.header
+        way = way_for_prediction(
+            header.network, header.arguments, dims=header.dims, device=chosen, precision=precision
         )
+        return Predictor(self.network, self.geometry, device=chosen, way=way)
 
     def fast(self, level: int) -> Model:
         """This UNet++ pruned to ``level`` at prediction: the head on x^{0,level} alone.

@@ -28,8 +28,11 @@ from napari_unet.images.tiling import (
 )
 from napari_unet.networks.geometry import Geometry, Sizes
 from napari_unet.prediction.blending import Windows
-from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory, memory_format
+from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory
+from napari_unet.prediction.folding import fold
+from napari_unet.prediction.graphs import Graphed
 from napari_unet.prediction.rotations import VIEWS
+from napari_unet.prediction.way import Way
 
 Array = npt.NDArray[np.float32]
 Read = Callable[[Box], npt.NDArray[np.float32]]
@@ -59,7 +62,8 @@ class Predictor:
 
     ``network`` maps (B, C, *spatial) to logits (B, class, *spatial). It is moved to ``device``,
     laid out channels last and put into evaluation mode, all in place. ``precision`` is "float32",
-    "bf16" or "fp16"; the softmax is always float32.
+    "bf16" or "fp16"; the softmax is always float32. A ``way`` says more than the precision, which
+    is then taken from it; folded, the predictor keeps what the weights are now.
 
     When memory runs out, the tile at hand and those after it are predicted in pieces of half the
     side, with the same result; ``notes`` then holds a sentence about it. Blended windows cannot be
@@ -73,14 +77,21 @@ class Predictor:
         *,
         device: torch.device,
         precision: str = "float32",
+        way: Way | None = None,
     ) -> None:
+        self.way = way or Way(precision)
         self.geometry = geometry
         self.device = device
-        self.precision = precision
+        self.precision = self.way.precision
         self.dims = len(geometry.stride)
         self.notes: list[str] = []
-        self._layout = memory_format(self.dims)
+        self._layout = self.way.layout(self.dims)
         self.network = network.to(device=device, memory_format=self._layout).eval()  # type: ignore[call-overload]
+        self._run: nn.Module = self.network
+        if self.way.folded:
+            self._run = fold(self.network).to(memory_format=self._layout)  # type: ignore[call-overload]
+        if self.way.graphs and device.type == "cuda":
+            self._run = Graphed(self._run, self.precision)
         self._largest: int | None = None  # side of a tile's output since memory ran out
 
     def tile_probability(self, input: npt.NDArray[np.float32]) -> Array:
@@ -255,7 +266,7 @@ class Predictor:
         for view in views:
             turned = view.apply(x).contiguous(memory_format=self._layout)
             with autocast(self.device, self.precision):
-                logits = self.network(turned, **keywords)
+                logits = self._run(turned, **keywords)
             part = view.undo(torch.softmax(logits.float(), 1))
             total = part if total is None else total + part
         assert total is not None

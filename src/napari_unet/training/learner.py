@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from napari_unet.errors import UserError
 from napari_unet.networks import registry
-from napari_unet.prediction.device import autocast, memory_format
+from napari_unet.prediction.device import autocast
+from napari_unet.prediction.way import Way
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.first_answer import fit_last_layer
 from napari_unet.training.losses import loss
@@ -31,19 +32,19 @@ class Learner:
         channels: int,
         classes: int,
         device: torch.device,
-        precision: str,
+        way: Way,
         start: dict[str, Tensor] | None = None,
     ) -> None:
         self.preset, self.dims, self.channels, self.classes = preset, dims, channels, classes
-        self.device, self.precision = device, precision
-        self.layout = memory_format(dims)
+        self.device, self.way, self.precision = device, way, way.precision
+        self.layout = way.layout(dims)
         self.step = 0
         self.network = self._build()
         if start:
             copy_overlap(start, self.network)
         self.averaged = AveragedNetwork(self.network, preset.averaging)
         self.optimiser = self._make_optimiser()
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self.scaler = torch.amp.GradScaler(device.type, enabled=way.precision == "fp16")
 
     def learn(self, batch: Batch) -> float:
         """One optimiser step; returns the loss. A loss that is not finite changes nothing."""
@@ -170,7 +171,11 @@ class Learner:
                 parameters, p.learning_rate, momentum=p.momentum, weight_decay=p.weight_decay
             )
         return torch.optim.AdamW(
-            parameters, p.learning_rate, betas=(p.momentum, 0.99), weight_decay=p.weight_decay
+            parameters,
+            p.learning_rate,
+            betas=(p.momentum, 0.99),
+            weight_decay=p.weight_decay,
+            fused=self.way.fused or None,
         )
 
 

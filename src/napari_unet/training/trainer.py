@@ -21,13 +21,9 @@ from torch import Tensor, nn
 from napari_unet.errors import UserError
 from napari_unet.images.image import Box, Index
 from napari_unet.networks import registry
-from napari_unet.prediction.device import (
-    choose_device,
-    choose_precision,
-    free_memory,
-    is_out_of_memory,
-)
+from napari_unet.prediction.device import choose_device, free_memory, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.speed import way_for_training
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import (
     Checkpoint,
@@ -92,7 +88,10 @@ class Trainer:
         data.check()
         self.data, self.preset, self.seed = data, preset, seed
         self.device = choose_device(device)
-        self.precision = choose_precision(precision, self.device)
+        way = way_for_training(
+            preset.network, preset.arguments, dims=dims, device=self.device, precision=precision
+        )
+        self.precision = way.precision
         self.geometry = registry.geometry(preset.network, preset.arguments, dims)
         self.batch = preset.batch
         self.tile = fitting_tile(
@@ -117,7 +116,7 @@ class Trainer:
             channels=channels,
             classes=classes,
             device=self.device,
-            precision=self.precision,
+            way=way,
             start=start,
         )
         self._balance = self._class_balance()
@@ -172,9 +171,7 @@ class Trainer:
 
     def predictor(self) -> Predictor:
         """Predicts with the averaged network of this moment."""
-        return Predictor(
-            self.averaged(), self.geometry, device=self.device, precision=self.precision
-        )
+        return Predictor(self.averaged(), self.geometry, device=self.device, way=self.learner.way)
 
     # ------------------------------------------------------------ the loop
 

@@ -1,0 +1,93 @@
+"""Predicting a model's files as fast as this machine can, as long as its classes stay the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_unet.errors import UserError
+from napari_unet.images.image import Box, Image
+from napari_unet.images.tiling import read_mirrored
+from napari_unet.model.model import Model
+from napari_unet.prediction.device import choose_device, is_out_of_memory
+from napari_unet.prediction.predictor import Predictor
+from napari_unet.speed import memory
+from napari_unet.speed.choosing import remember, remembered
+from napari_unet.speed.once import SECONDS, finish
+from napari_unet.speed.race import Patience
+from napari_unet.speed.trials import distance, near, try_prediction
+
+SIDES = {2: 256, 3: 48}
+"""Of the piece that is looked at."""
+
+
+def settle(model: Model, image: Image, predictor: Predictor, device: str) -> Predictor:
+    """The predictor to use in place of ``predictor``, whose precision nobody chose.
+
+    Where nothing was measured for the model's network yet, that takes about a second, once. Then a
+    piece of ``image`` is predicted as fast as possible and in float32: where the two differ by more
+    than docs/speed.md allows, float32 it is, and ``notes`` says so.
+    """
+    if memory.switched_off():
+        return predictor
+    try:
+        return _settle(model, image, predictor, device)
+    except UserError:
+        return predictor  # the prediction itself will say what is wrong with the image
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return predictor
+
+
+def _settle(model: Model, image: Image, predictor: Predictor, device: str) -> Predictor:
+    header, chosen = model.header, choose_device(device)
+    piece = sample(model, image)
+    where: dict[str, Any] = {"dims": header.dims, "device": chosen}
+    if remembered("prediction", header.network, header.arguments, **where) is None:
+        choice = finish(
+            try_prediction(model.network, torch.from_numpy(piece)[None], chosen, Patience(SECONDS))
+        )
+        if choice is not None:
+            remember(
+                "prediction",
+                header.network,
+                header.arguments,
+                **where,
+                way=choice.way,
+                measured=choice.measured,
+            )
+            return model.predictor(device)
+    if predictor.precision == "float32":
+        return predictor
+    exact = model.predictor(device, "float32").tile_probability(piece)
+    fast = model.predictor(device)
+    apart = distance(
+        torch.from_numpy(fast.tile_probability(piece))[None], torch.from_numpy(exact)[None]
+    )
+    if near(*apart):
+        return fast
+    slow = model.predictor(device, "float32")
+    slow.notes.append(
+        f"In {fast.precision} the classes of {apart[1]:.2%} of the pixels would change: float32 is "
+        f"used (--precision {fast.precision} is faster)."
+    )
+    return slow
+
+
+def sample(model: Model, image: Image) -> npt.NDArray[np.float32]:
+    """The middle of the first plane (C, *spatial), normalised, of a size that fits the network."""
+    geometry, shape = model.geometry, image.spatial_shape
+    side = SIDES[image.dims]
+    wanted = geometry.window or geometry.output_size(tuple(min(side, n) for n in shape))
+    size = geometry.input_size(wanted)
+    box: Box = tuple(((n - s) // 2, (n - s) // 2 + s) for n, s in zip(shape, size, strict=True))
+    constants, index = model.normalisation(image), next(iter(image.indices()))
+
+    def read(part: Box) -> npt.NDArray[np.float32]:
+        return constants.apply(image.read(index, part))
+
+    return read_mirrored(read, box, shape)
