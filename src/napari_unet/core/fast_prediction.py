@@ -15,11 +15,12 @@ from napari_unet.model.model import Model
 from napari_unet.prediction.device import choose_device, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.speed import memory
-from napari_unet.speed.choosing import remember, remembered
-from napari_unet.speed.once import SECONDS, finish
-from napari_unet.speed.race import Patience
+from napari_unet.speed.choosing import remember, tried
+from napari_unet.speed.race import Patience, finish
 from napari_unet.speed.trials import distance, near, try_prediction
 
+SECONDS = 1.5
+"""That measuring may take, once for a network on a machine: a person waits."""
 SIDES = {2: 256, 3: 48}
 """Of the piece that is looked at."""
 
@@ -47,19 +48,19 @@ def _settle(model: Model, image: Image, predictor: Predictor, device: str) -> Pr
     header, chosen = model.header, choose_device(device)
     piece = sample(model, image)
     where: dict[str, Any] = {"dims": header.dims, "device": chosen}
-    if remembered("prediction", header.network, header.arguments, **where) is None:
+    if not tried("prediction", header.network, header.arguments, **where):
         choice = finish(
             try_prediction(model.network, torch.from_numpy(piece)[None], chosen, Patience(SECONDS))
         )
+        remember(
+            "prediction",
+            header.network,
+            header.arguments,
+            **where,
+            way=choice.way if choice else None,
+            measured=choice.measured if choice else {},
+        )
         if choice is not None:
-            remember(
-                "prediction",
-                header.network,
-                header.arguments,
-                **where,
-                way=choice.way,
-                measured=choice.measured,
-            )
             return model.predictor(device)
     if predictor.precision == "float32":
         return predictor

@@ -19,7 +19,6 @@ from napari_unet.model.model import Model
 from napari_unet.model.provenance import image_hash
 from napari_unet.networks import registry
 from napari_unet.speed import repeatable
-from napari_unet.speed.once import measure_before_training
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Event, Failed, Notice
 from napari_unet.training.trainer import Trainer
@@ -122,8 +121,6 @@ def prepare(
     clock = time.perf_counter()
     if steps is not None:
         precision = repeatable(precision, device, dims=dims)
-    elif header is None and seconds is not None and preset == "live" and network is None:
-        measure_before_training(device, precision, dims=dims, budget=seconds)
     common: dict[str, Any] = {
         "seed": seed,
         "validation": str(validation),
@@ -141,7 +138,6 @@ def prepare(
             preset_name=preset,
             settings=settings,
             start=start,
-            preparation=time.perf_counter() - clock,
             **common,
         )
     else:

@@ -18,8 +18,8 @@ from napari_unet.speed.race import Patience
 
 SETTLED = 2.0
 """Seconds without a command before measuring goes on: napari has its window to draw first."""
-PATIENCE = 8.0
-"""Seconds that measuring may take in all."""
+PATIENCE = {"prediction": 4.0, "training": 8.0}
+"""Seconds that measuring may take. Where they do not do, the next engine tries again."""
 FORGET_AFTER = 60.0
 """Seconds without a command before memory is given back."""
 
@@ -71,8 +71,8 @@ class Idling:
 
 def measure() -> Iterator[None]:
     """Find the fastest way for the live network where that is not known yet."""
-    for task in ("prediction", "training"):
-        yield from measure_live(choose_device(), Patience(PATIENCE / 2), (task,))
+    for task, seconds in PATIENCE.items():
+        yield from measure_live(choose_device(), Patience(seconds), (task,))
 
 
 def give_memory_back() -> None:

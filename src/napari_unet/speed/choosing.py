@@ -61,6 +61,13 @@ def remembered(
     return way
 
 
+def tried(
+    task: str, network: str, arguments: Mapping[str, Any], *, dims: int, device: torch.device
+) -> bool:
+    """Whether it was measured already, even if the time did not do for an answer."""
+    return memory.recall(key(task, network, arguments, dims=dims, device=device)) is not None
+
+
 def remember(
     task: str,
     network: str,
@@ -68,11 +75,11 @@ def remember(
     *,
     dims: int,
     device: torch.device,
-    way: Way,
+    way: Way | None,
     measured: Mapping[str, Any],
 ) -> None:
-    """Keep a choice, with what it rests on for whoever opens the file."""
-    entry = {"way": asdict(way), "measured": dict(measured)}
+    """Keep a choice, with what it rests on for whoever opens the file; None: it took too long."""
+    entry = {"way": None if way is None else asdict(way), "measured": dict(measured)}
     memory.remember(key(task, network, arguments, dims=dims, device=device), entry)
 
 

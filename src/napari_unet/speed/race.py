@@ -40,6 +40,16 @@ class Patience:
         return self.left <= 0
 
 
+def finish(measuring: Generator[None, None, Result]) -> Result:
+    """Go through to the end; what the generator returns."""
+    while True:
+        try:
+            next(measuring)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
 def race(
     runners: Mapping[Key, Callable[[], object]], device: torch.device, patience: Patience
 ) -> Generator[None, None, dict[Key, float]]:
