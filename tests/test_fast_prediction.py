@@ -1,0 +1,116 @@
+"""Files are predicted as fast as measured, but never with other classes than in float32."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from small_models import make_model
+
+from napari_unet.core import fast_prediction, predict_files
+from napari_unet.core.fast_prediction import sample
+from napari_unet.images.image import Image
+from napari_unet.model.model import Model
+from napari_unet.prediction import device
+from napari_unet.prediction.way import Way
+from napari_unet.speed import memory
+from napari_unet.speed.trials import Choice
+
+ARGUMENTS = {"width": 2, "depth": 1, "padding": "same", "norm": "batch", "dropout": 0.0}
+
+
+@pytest.fixture
+def model() -> Model:
+    return make_model("unet", **ARGUMENTS)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.random.default_rng(0).integers(0, 255, (40, 60), np.uint8))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "cache" / "speed.json"
+    monkeypatch.setenv(memory.VARIABLE, str(path))
+    return path
+
+
+def described(path: Path, out: Path, model: Model, **options: str) -> dict[str, object]:
+    list(predict_files(model, path, out, ["classes"], device="cpu", **options))
+    with tifffile.TiffFile(out / "a.classes.tif") as written:
+        xml = written.ome_metadata
+    assert xml is not None
+    text = xml[xml.index("<Description>") + 13 : xml.index("</Description>")]
+    found: dict[str, object] = json.loads(text.replace("&quot;", '"'))
+    return found
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, way: Way | None) -> list[int]:
+    """Let every measurement choose ``way``; returns the list of measurements."""
+    made: list[int] = []
+
+    def trial(*_: object) -> object:
+        made.append(1)
+        yield
+        return None if way is None else Choice(way, {})
+
+    monkeypatch.setattr(fast_prediction, "try_prediction", trial)
+    return made
+
+
+def test_measured_once_and_written_down(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = choose(monkeypatch, Way("float32", channels_last=False, folded=True))
+    for name in ("one", "two"):
+        found = described(image, tmp_path / name, model)
+        assert (found["precision"], found["device"]) == ("float32", "cpu")
+    assert made == [1]
+    assert model.predictor("cpu").way.folded
+
+
+def test_too_slow_to_measure_means_the_rule_and_no_second_try(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: False)
+    made = choose(monkeypatch, None)
+    for name in ("one", "two"):
+        described(image, tmp_path / name, model)
+    assert made == [1]
+    assert model.predictor("cpu").way == Way("float32")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_another_model_whose_classes_would_change_is_predicted_in_float32(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    choose(monkeypatch, Way("bf16"))
+    described(image, tmp_path / "first", model)
+    monkeypatch.setattr(fast_prediction, "near", lambda mean, changed: same)
+    found = described(image, tmp_path / "second", model)
+    assert found["precision"] == ("bf16" if same else "float32")
+
+
+def test_a_chosen_precision_is_never_questioned(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    made = choose(monkeypatch, Way("bf16"))
+    assert described(image, tmp_path / "out", model, precision="float32")["precision"] == "float32"
+    assert made == []
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (300, 20), (600, 900)])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_the_piece_that_is_looked_at_fits_the_network(shape: tuple[int, int], padding: str) -> None:
+    model = make_model("unet", **(ARGUMENTS | {"padding": padding}))
+    pixels = np.zeros(shape, np.uint8)
+    piece = sample(model, Image("a", pixels, "yx"))
+    model.geometry.check_input(piece.shape[1:])
+    assert max(piece.shape) < 300
