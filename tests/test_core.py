@@ -504,7 +504,9 @@ def test_normalisation_is_recorded(model: Model, folders: tuple[Path, Path]) -> 
     from napari_unet.core.prediction import _description
 
     image = model.as_image(read_image(folders[0] / "a.tif"))
-    record = json.loads(_description(model, image, False, "float32"))
+    predictor = model.predictor("cpu", "float32")
+    record = json.loads(_description(model, image, False, predictor))
+    assert (record["precision"], record["device"]) == ("float32", "cpu")
     assert record["normalisation"]["low"] == list(model.header.normalisation.low)
 
 

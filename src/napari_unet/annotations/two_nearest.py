@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +14,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet.annotations.objects import renumber
+
+MOST_THREADS = 4
+Window = tuple[slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +44,11 @@ def two_nearest(objects: npt.NDArray[Any], reach: float) -> TwoNearest:
     nearest = np.full(ids.shape, np.inf, np.float32)
     then = nearest.copy()
     first, second = np.zeros(ids.shape, np.int32), np.zeros(ids.shape, np.int32)
-    for number, box in enumerate(ndimage.find_objects(ids), start=1):
-        window = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
-        distance = ndimage.distance_transform_edt(ids[window] != number).astype(np.float32)
+    windows = [
+        tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
+        for box in ndimage.find_objects(ids)
+    ]
+    for number, window, distance in _distances(ids, windows):
         a, b, one, two = nearest[window], then[window], first[window], second[window]
         closer = distance < a
         between = ~closer & (distance < b)
@@ -49,3 +58,29 @@ def two_nearest(objects: npt.NDArray[Any], reach: float) -> TwoNearest:
     nearest += then
     nearest[ids != 0] = np.inf
     return TwoNearest(nearest, first, second, reach)
+
+
+def _distances(
+    ids: npt.NDArray[np.int32], windows: Sequence[Window]
+) -> Iterator[tuple[int, Window, npt.NDArray[np.float32]]]:
+    """Distance from each object, 1, 2, .. in turn, in its window.
+
+    scipy lets go of the interpreter meanwhile: the next few are computed at the same time.
+    """
+
+    def one(number: int) -> npt.NDArray[np.float32]:
+        apart = ids[windows[number - 1]] != number
+        return np.asarray(ndimage.distance_transform_edt(apart), np.float32)
+
+    threads = min(MOST_THREADS, os.cpu_count() or 1, len(windows))
+    if threads < 2:
+        yield from ((n, window, one(n)) for n, window in enumerate(windows, start=1))
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="distances") as pool:
+        # A few ahead, so that memory holds no more than these.
+        ahead = 4 * threads
+        waiting = deque(pool.submit(one, n) for n in range(1, min(ahead, len(windows)) + 1))
+        for number, window in enumerate(windows, start=1):
+            yield number, window, waiting.popleft().result()
+            if number + ahead <= len(windows):
+                waiting.append(pool.submit(one, number + ahead))

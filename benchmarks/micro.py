@@ -1,0 +1,340 @@
+"""Single steps against their bars: one run, alternating, medians.
+
+Timings of things that compute come twice: seconds on the clock, and processor seconds by thread,
+which hardly change when other programs run at the same time. Ratios are of the latter.
+
+    python benchmarks/micro.py [--only NAME ...] [--repeat N] [--threads N] [--out FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the engine and the command line do
+
+import psutil
+import torch
+from common import ROOT, about_machine
+from scipy import ndimage
+
+from napari_unet.annotations.boundary_weights import boundary_weights
+from napari_unet.networks import registry
+from napari_unet.prediction.device import choose_device, device_name
+from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.way import Way
+from napari_unet.speed import way_for_prediction, way_for_training
+from napari_unet.speed.live import live_network
+from napari_unet.training.elastic import sample, sampling_grid
+from napari_unet.training.learner import Learner
+from napari_unet.training.presets import preset
+from napari_unet.training.sampler import Batch, draw_batch
+
+Figures = dict[str, Any]
+CPU = torch.device("cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--repeat", type=int, default=5, help="timings of each, after one more")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "micro.json")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    for name in options.only:
+        load = psutil.getloadavg()[0]
+        figures = PARTS[name](options.repeat)
+        machine = about_machine() | {
+            "device": device_name(choose_device()),
+            "repeat": options.repeat,
+            "load_before": round(load, 1),
+        }
+        results[name] = figures | {"machine": machine}
+        print(json.dumps({name: figures}, indent=1), flush=True)
+        options.out.parent.mkdir(exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+    missed = [f"{n}: {bar}" for n in options.only for bar in failed(results[n].get("bars", {}))]
+    print("\n".join(f"missed: {one}" for one in missed) or "all bars reached", file=sys.stderr)
+
+
+def failed(bars: Figures) -> list[str]:
+    return [
+        f"{name} {bar['is']} ({bar['bar']})" for name, bar in bars.items() if not bar["reached"]
+    ]
+
+
+def at_most(value: float, bar: float) -> Figures:
+    return {"is": round(value, 4), "bar": f"<= {bar}", "reached": value <= bar}
+
+
+def at_least(value: float, bar: float) -> Figures:
+    return {"is": round(value, 2), "bar": f">= {bar}", "reached": value >= bar}
+
+
+def alternate(runners: dict[str, Callable[[], object]], repeat: int) -> Figures:
+    """Medians by name, after one call of each that is not counted."""
+    clock: dict[str, list[float]] = {name: [] for name in runners}
+    used: dict[str, list[float]] = {name: [] for name in runners}
+    for number in range(repeat + 1):
+        for name, run in runners.items():
+            started, process = time.perf_counter(), time.process_time()
+            run()
+            if number:
+                clock[name].append(time.perf_counter() - started)
+                used[name].append((time.process_time() - process) / torch.get_num_threads())
+    return {
+        name: {
+            "seconds": round(statistics.median(clock[name]), 4),
+            "processor_seconds": round(statistics.median(used[name]), 4),
+        }
+        for name in runners
+    }
+
+
+def ratio(figures: Figures, slow: str, fast: str) -> float:
+    return float(figures[slow]["processor_seconds"] / figures[fast]["processor_seconds"])
+
+
+def paper_step(repeat: int) -> Figures:
+    """U-Net 2015 (31 million parameters), 572 -> 388: our step and plain PyTorch in float32."""
+    recipe = preset("paper2015")
+    way = way_for_training(recipe.network, recipe.arguments, dims=2, device=CPU)
+    learner = Learner(recipe, dims=2, channels=1, classes=2, device=CPU, way=way)
+    batch = Batch(
+        torch.randn(1, 1, 572, 572), torch.randint(2, (1, 388, 388)), torch.ones(1, 388, 388)
+    )
+    network = registry.build(
+        "unet", dims=2, in_channels=1, out_channels=2, arguments=recipe.arguments
+    ).train()
+    optimiser = torch.optim.SGD(network.parameters(), 1e-3, momentum=0.99)
+
+    def plain() -> None:
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(network(batch.images), batch.classes).backward()
+        optimiser.step()
+
+    figures = alternate({"plain": plain, "ours": lambda: learner.learn(batch)}, repeat)
+    times = ratio(figures, "plain", "ours")
+    return {"way": str(way), **figures, "bars": {"times faster": at_least(times, 3.5)}}
+
+
+def paper_prediction(repeat: int) -> Figures:
+    """U-Net 2015, 700 -> 516: our prediction and plain PyTorch in float32."""
+    recipe = preset("paper2015")
+    plain_network = registry.build(
+        "unet", dims=2, in_channels=1, out_channels=2, arguments=recipe.arguments
+    ).eval()
+    way = way_for_prediction(recipe.network, recipe.arguments, dims=2, device=CPU)
+    predictor = predictor_of(recipe.arguments, way)
+    pixels = np.random.default_rng(0).normal(size=(1, 700, 700)).astype(np.float32)
+
+    @torch.no_grad()
+    def plain() -> None:
+        torch.softmax(plain_network(torch.from_numpy(pixels)[None]), 1)
+
+    figures = alternate(
+        {"plain": plain, "ours": lambda: predictor.tile_probability(pixels)}, repeat
+    )
+    return {
+        "way": str(way),
+        **figures,
+        "bars": {
+            "times faster": at_least(ratio(figures, "plain", "ours"), 3.5),
+            "seconds": at_most(figures["ours"]["processor_seconds"], 0.65),
+        },
+    }
+
+
+def live_prediction(repeat: int) -> Figures:
+    """A 512 x 512 image by the live network."""
+    recipe = preset("live")
+    way = way_for_prediction(recipe.network, recipe.arguments, dims=2, device=CPU)
+    plane = np.random.default_rng(0).normal(size=(1, 512, 512)).astype(np.float32)
+    plain = predictor_of(recipe.arguments, Way("float32", channels_last=False), live_network())
+    ours = predictor_of(recipe.arguments, way, live_network())
+    figures = alternate(
+        {"plain": lambda: plain.probability(plane), "ours": lambda: ours.probability(plane)}, repeat
+    )
+    seconds = figures["ours"]["processor_seconds"]
+    return {"way": str(way), **figures, "bars": {"seconds": at_most(seconds, 0.05)}}
+
+
+def weight_map(repeat: int) -> Figures:
+    """Boundary weights of 1024 x 1024 pixels, and as they are usually written: a distance transform
+    of the whole image for each object, stacked and sorted; 20 objects of it, scaled up."""
+    figures: Figures = {}
+    bars: Figures = {}
+    for objects in (300, 1000):
+        ids = cells(1024, objects)
+
+        def naive(ids: np.ndarray = ids) -> None:
+            stack = np.stack(
+                [ndimage.distance_transform_edt(ids != n) for n in range(1, 21)], axis=-1
+            )
+            stack.sort(axis=-1)
+            10 * np.exp(-((stack[..., 0] + stack[..., 1]) ** 2) / 50) * (ids == 0)
+
+        measured = alternate(
+            {"naive": naive, "ours": lambda ids=ids: boundary_weights(ids)}, repeat
+        )
+        # Both on the clock: the one in a thread of its own, ours in several.
+        ours, each = measured["ours"]["seconds"], measured["naive"]["seconds"] / 20
+        figures[str(objects)] = {"one transform an object": round(each * objects, 2), "ours": ours}
+        if objects == 300:
+            bars["300 objects, times faster"] = at_least(each * objects / ours, 300)
+        else:
+            bars["1000 objects, seconds"] = at_most(ours, 0.2)
+    return {**figures, "bars": bars}
+
+
+def augmentation(repeat: int) -> Figures:
+    """Elastic deformation of a 512 x 512 pair as in the paper: grid, image, labels, weights."""
+    recipe = preset("paper2015", rotation="none", mirror=False)
+    image, labels = torch.rand(1, 1, 512, 512), torch.randint(2, (1, 2, 512, 512)).float()
+    seeds = iter(range(10**6))
+
+    def warp() -> None:
+        generator = torch.Generator().manual_seed(next(seeds))
+        grid = sampling_grid((512, 512), 1, recipe, generator)
+        sample(image, grid, "bilinear")
+        sample(labels, grid, "nearest")
+
+    figures = alternate({"pair": warp}, max(repeat, 9))
+    seconds = figures["pair"]["processor_seconds"]
+    return {**figures, "bars": {"seconds": at_most(seconds, 0.008)}}
+
+
+def augmentation_share(repeat: int) -> Figures:
+    """Drawing a deformed batch, and the whole step of the live recipe."""
+    from napari_unet.core import make_trainer
+    from napari_unet.images.image import Image
+    from napari_unet.training.data import LabelledImage
+    from napari_unet.training.events import Progress
+
+    ids = cells(512, 100)
+    picture = (ids > 0) * 100 + np.random.default_rng(0).integers(0, 50, ids.shape)
+    one = LabelledImage(
+        Image("cells", picture.astype(np.uint8), "yx"), Image("cells", ids, "yx"), "objects", True
+    )
+    trainer = make_trainer([one], validation="none")
+    events = trainer.run()
+
+    def step() -> None:
+        while not isinstance(next(events), Progress):
+            pass
+
+    def draw() -> None:
+        draw_batch(
+            trainer.data,
+            trainer.preset,
+            batch=trainer.batch,
+            output=trainer.tile,
+            border=trainer.geometry.border,
+            balance=torch.ones(trainer.classes),
+            generator=torch.Generator().manual_seed(trainer.step),
+            device=trainer.device,
+        )
+
+    figures = alternate({"step": step, "draw": draw}, repeat)
+    share = 1 / ratio(figures, "step", "draw")
+    return {"way": str(trainer.learner.way), **figures, "bars": {"share": at_most(share, 0.1)}}
+
+
+def start_up(repeat: int) -> Figures:
+    """From starting the engine, as the dock does when it opens, to its being warm."""
+    seconds = []
+    for _ in range(min(repeat, 3)):
+        with_engine(lambda client, took: seconds.append(took))
+    middle = statistics.median(seconds)
+    return {"seconds": round(middle, 2), "bars": {"seconds": at_most(middle, 4.0)}}
+
+
+def idle_engine(repeat: int) -> Figures:
+    """Processor that an engine without work uses, and the memory it holds before and after it
+    gave some back. With nothing left to measure."""
+    found: Figures = {}
+
+    def look(client: Any, took: float) -> None:
+        process = psutil.Process(client.pid)
+        time.sleep(1)
+        found["mebibytes"] = process.memory_info().rss >> 20
+        before, clock = process.cpu_times(), time.perf_counter()
+        time.sleep(5 * repeat / 5)
+        after = process.cpu_times()
+        used = after.user + after.system - before.user - before.system
+        found["processors"] = round(used / (time.perf_counter() - clock), 4)
+        from napari_unet.engine.idling import FORGET_AFTER
+
+        time.sleep(FORGET_AFTER)
+        found["mebibytes after a while"] = process.memory_info().rss >> 20
+
+    os.environ["NAPARI_UNET_SPEED"] = "off"
+    try:
+        with_engine(look)
+    finally:
+        del os.environ["NAPARI_UNET_SPEED"]
+    return found | {"bars": {"processors": at_most(found["processors"], 0.01)}}
+
+
+def with_engine(use: Callable[[Any, float], object]) -> None:
+    from napari_unet.engine.client import EngineClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        clock = time.perf_counter()
+        client = EngineClient(folder)
+        client.start()
+        while not any(event.type == "ready" for event in client.poll()):
+            time.sleep(0.01)
+        use(client, time.perf_counter() - clock)
+        client.close()
+
+
+def predictor_of(arguments: Any, way: Way, network: Any = None) -> Predictor:
+    network = network or registry.build(
+        "unet", dims=2, in_channels=1, out_channels=2, arguments=arguments
+    )
+    return Predictor(network, registry.geometry("unet", arguments, 2), device=CPU, way=way)
+
+
+def cells(size: int, objects: int) -> np.ndarray:
+    """Ids of round cells on a shaken grid, nearly touching."""
+    rng = np.random.default_rng(0)
+    side = int(np.ceil(np.sqrt(objects)))
+    pitch = size / side
+    ids = np.zeros((size, size), np.int32)
+    y, x = np.ogrid[:size, :size]
+    places = [(i, j) for i in range(side) for j in range(side)][:objects]
+    for number, (i, j) in enumerate(places, 1):
+        cy, cx = (np.array([i, j]) + 0.5 + rng.uniform(-0.1, 0.1, 2)) * pitch
+        r = pitch * rng.uniform(0.3, 0.45)
+        box = tuple(slice(max(0, int(c - r) - 1), int(c + r) + 2) for c in (cy, cx))
+        inside = (y[box[0]] - cy) ** 2 + (x[:, box[1]] - cx) ** 2 < r * r
+        ids[box][inside] = number
+    return ids
+
+
+PARTS: dict[str, Callable[[int], Figures]] = {
+    "paper_step": paper_step,
+    "paper_prediction": paper_prediction,
+    "live_prediction": live_prediction,
+    "weight_map": weight_map,
+    "augmentation": augmentation,
+    "augmentation_share": augmentation_share,
+    "start_up": start_up,
+    "idle_engine": idle_engine,
+}
+
+if __name__ == "__main__":
+    main()
