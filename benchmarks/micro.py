@@ -242,7 +242,7 @@ def augmentation_share(repeat: int) -> Figures:
             batch=trainer.batch,
             output=trainer.tile,
             border=trainer.geometry.border,
-            balance=torch.ones(trainer.classes),
+            balance=trainer._balance,
             generator=torch.Generator().manual_seed(trainer.step),
             device=trainer.device,
         )

@@ -114,3 +114,14 @@ def test_the_piece_that_is_looked_at_fits_the_network(shape: tuple[int, int], pa
     piece = sample(model, Image("a", pixels, "yx"))
     model.geometry.check_input(piece.shape[1:])
     assert max(piece.shape) < 300
+
+
+def test_the_user_is_told_of_float32(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(monkeypatch, Way("bf16"))
+    described(image, tmp_path / "first", model)
+    monkeypatch.setattr(fast_prediction, "near", lambda mean, changed: False)
+    *_, last = predict_files(model, image, tmp_path / "second", ["classes"], device="cpu")
+    assert len(last.notes) == 1
+    assert "float32 is used (--precision bf16 is faster)" in last.notes[0]

@@ -31,6 +31,8 @@ def run_predict(
         for progress in predict_files(loaded, images, out, outputs, **options):
             if progress.problem and progress.total > 1:
                 line.note(f"{progress.path.name} was left out: {progress.problem}")
+            for note in progress.notes:
+                line.note(note)
             for path in progress.written:
                 line.end()
                 result(str(path))

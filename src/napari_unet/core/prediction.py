@@ -22,6 +22,7 @@ class FileProgress:
     """``tile`` of ``tiles`` of image ``number`` of ``total`` is done.
 
     ``written``: the files of this image, once they are there. ``problem``: why there are none.
+    ``notes``: what the user may want to know about how they were made.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class FileProgress:
     tiles: int
     written: tuple[Path, ...] = ()
     problem: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def fraction(self) -> float:
@@ -147,7 +149,8 @@ def _predict(
             if one.number < one.total:
                 yield FileProgress(*at, one.number, one.total)
             last = one.total
-    yield FileProgress(*at, last, last, tuple(files.paths.values()))
+    yield FileProgress(*at, last, last, tuple(files.paths.values()), notes=tuple(predictor.notes))
+    predictor.notes.clear()
 
 
 def _check_stems(paths: Sequence[Path]) -> None:
