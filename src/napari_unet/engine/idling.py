@@ -13,8 +13,6 @@ from queue import Empty, SimpleQueue
 from napari_unet.engine.protocol import Command
 from napari_unet.engine.sentences import details
 from napari_unet.prediction.device import choose_device, free_memory
-from napari_unet.speed.live import measure_live
-from napari_unet.speed.race import Patience
 
 SETTLED = 2.0
 """Seconds without a command before measuring goes on: napari has its window to draw first."""
@@ -71,6 +69,10 @@ class Idling:
 
 def measure() -> Iterator[None]:
     """Find the fastest way for the live network where that is not known yet."""
+    # Not before the engine is warm, for which somebody waits.
+    from napari_unet.speed.live import measure_live
+    from napari_unet.speed.race import Patience
+
     for task, seconds in PATIENCE.items():
         yield from measure_live(choose_device(), Patience(seconds), (task,))
 

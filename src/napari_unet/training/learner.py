@@ -13,6 +13,7 @@ from napari_unet.errors import UserError
 from napari_unet.networks import registry
 from napari_unet.prediction.device import autocast
 from napari_unet.prediction.way import Way
+from napari_unet.training import optimisers
 from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.first_answer import fit_last_layer
 from napari_unet.training.losses import loss
@@ -163,19 +164,15 @@ class Learner:
         )
         return network.to(device=self.device, memory_format=self.layout)  # type: ignore[call-overload,no-any-return]
 
-    def _make_optimiser(self) -> torch.optim.Optimizer:
+    def _make_optimiser(self) -> Any:
         p = self.preset
-        parameters = list(self.network.parameters())
-        if p.optimiser == "sgd":
-            return torch.optim.SGD(
-                parameters, p.learning_rate, momentum=p.momentum, weight_decay=p.weight_decay
-            )
-        return torch.optim.AdamW(
-            parameters,
+        return optimisers.make(
+            self.network.parameters(),
+            p.optimiser,
             p.learning_rate,
-            betas=(p.momentum, 0.99),
+            momentum=p.momentum,
             weight_decay=p.weight_decay,
-            fused=self.way.fused or None,
+            fused=self.way.fused,
         )
 
 

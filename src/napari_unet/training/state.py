@@ -12,7 +12,7 @@ from napari_unet.training.events import Validation
 from napari_unet.training.validation import HoldOut
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def optimiser_tensors(optimiser: Any) -> dict[str, Tensor]:
     """Moments and momenta, named ``optimiser.<parameter number>.<what>``."""
     state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
     return {
@@ -23,7 +23,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def load_optimiser(optimiser: Any, tensors: dict[str, Tensor]) -> None:
     """The inverse; entries whose shape no longer fits start anew."""
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
