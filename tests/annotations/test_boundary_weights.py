@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
+from napari_unet.annotations.two_nearest import two_nearest
 from napari_unet.errors import UserError
 
 
@@ -92,3 +93,13 @@ def test_no_weight_where_there_is_nothing_to_weigh() -> None:
     assert class_balance([0, 0]) == (0, 0)
     assert not boundary_weights(np.zeros((4, 5), int)).any()
     assert not boundary_weights(np.diag([1, 0, 2]), w0=0).any()
+
+
+def test_windows_whose_diagonal_squared_needs_more_than_32_bits() -> None:
+    objects = np.zeros((3, 70_000), np.int32)
+    objects[0, 0] = objects[0, -1] = 1  # one object, as long as the image
+    objects[2, 35_000] = 2
+    near = two_nearest(objects, 20.0)
+    assert np.isinf(near.total[0, 35_000])  # the other one is 35 000 pixels away
+    assert near.first[0, 35_000] == 2
+    assert near.total[0, 69_000] == np.inf
