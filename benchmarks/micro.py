@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "micro.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    results = json.loads(options.out.read_text()) if options.out.exists() else {}
+    results: Figures = {}
     for name in options.only:
         load = psutil.getloadavg()[0]
         figures = PARTS[name](options.repeat)
@@ -64,6 +64,8 @@ def main() -> None:
         results[name] = figures | {"machine": machine}
         print(json.dumps({name: figures}, indent=1), flush=True)
         options.out.parent.mkdir(exist_ok=True)
+        if options.out.exists():  # what another run has found meanwhile stays
+            results = json.loads(options.out.read_text()) | {name: results[name]}
         options.out.write_text(json.dumps(results, indent=1) + "\n")
     missed = [f"{n}: {bar}" for n in options.only for bar in failed(results[n].get("bars", {}))]
     print("\n".join(f"missed: {one}" for one in missed) or "all bars reached", file=sys.stderr)
