@@ -164,9 +164,7 @@ def _check_stems(paths: Sequence[Path]) -> None:
             )
 
 
-def _description(
-    model: Model, image: Image, rotations: bool | None, predictor: Predictor
-) -> str:
+def _description(model: Model, image: Image, rotations: bool | None, predictor: Predictor) -> str:
     """What made these files, as JSON, for whoever opens them later."""
     constants = model.normalisation(image)
     return json.dumps(

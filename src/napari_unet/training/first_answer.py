@@ -10,9 +10,13 @@ what the old last layer says.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-import torch.nn.functional as F
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -25,7 +29,6 @@ MOST_PIXELS = 20_000
 PENALTY = 3e-2
 """Of moving away from the start weights' own last layer: it may be right already, and with few
 strokes there is much to learn by heart."""
-_ITERATIONS = 40
 _AS_THEY_ARE = {
     "elastic_sd": 0.0,
     "turned": 0.0,
@@ -106,26 +109,31 @@ def logistic_regression(
     ``features`` (pixel, feature) plus ``penalty`` times the squared distance from ``start``, for
     standardised features. float64 inside; a feature that does not vary keeps its weight.
     """
-    middle, spread = features.double().mean(0), features.double().std(0).clamp_min(1e-6)
-    standard = (features.double() - middle) / spread
-    weights = weights / weights.sum()
-    old_weight = (start[0].double().T * spread[:, None]).contiguous()
-    old_bias = start[1].double() + middle @ start[0].double().T
-    weight, bias = (v.clone().requires_grad_() for v in (old_weight, old_bias))
-    solver = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    number, size = start[0].shape
+    x, w = features.double().numpy(), (weights / weights.sum()).double().numpy()
+    middle, spread = x.mean(0), np.maximum(x.std(0), 1e-6)
+    x = (x - middle) / spread
+    truth = np.eye(number)[classes.numpy()]
+    old = np.empty((size + 1, number))
+    old[:size] = start[0].double().numpy().T * spread[:, None]
+    old[size] = start[1].double().numpy() + middle @ start[0].double().numpy().T
+    # The bias is all but free: how common a class is changes from image to image.
+    costs = penalty * np.append(np.ones(size), 1e-2)[:, None]
 
-    def value() -> Tensor:
-        solver.zero_grad()
-        losses = F.cross_entropy(standard @ weight + bias, classes, reduction="none")
-        # A class that nobody has labelled yet would drive its bias to minus infinity.
-        moved = ((weight - old_weight) ** 2).sum() + 1e-2 * ((bias - old_bias) ** 2).sum()
-        total = (losses * weights).sum() + penalty * moved
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
+    def value_and_gradient(flat: npt.NDArray[Any]) -> tuple[float, npt.NDArray[Any]]:
+        now = flat.reshape(old.shape)
+        logits = x @ now[:size] + now[size]
+        logits -= logsumexp(logits, axis=1, keepdims=True)
+        over = (np.exp(logits) - truth) * w[:, None]
+        moved = costs * (now - old)
+        value = -float((logits * truth).sum(1) @ w) + float((moved * (now - old)).sum())
+        gradient = np.vstack([x.T @ over, over.sum(0)]) + 2 * moved
+        return value, gradient.ravel()
 
-    solver.step(value)  # type: ignore[no-untyped-call]
-    scaled = (weight / spread[:, None]).detach()
-    return scaled.T.contiguous(), (bias - middle @ scaled).detach()
+    found = minimize(value_and_gradient, old.ravel(), jac=True, method="L-BFGS-B")
+    best = found.x.reshape(old.shape)
+    weight = (best[:size] / spread[:, None]).T
+    return torch.from_numpy(weight.copy()), torch.from_numpy(best[size] - weight @ middle)
 
 
 @torch.no_grad()
