@@ -3,62 +3,46 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import numpy as np
-import torch
+import psutil
 
 from napari_unet.advice.trial import Candidate, Measured
-from napari_unet.core.training import make_trainer
+from napari_unet.core.dry_run import measure
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
-from napari_unet.prediction.device import choose_device
 from napari_unet.training.data import LabelledImage
-from napari_unet.training.events import Failed, Progress
 
-STEPS = 3
+STEPS = 2
 LARGEST = 1024
 """Sides of the image that is really predicted; larger ones are extrapolated by their area."""
 
 
 def dry_run(candidate: Candidate) -> Measured:
-    """Train ``STEPS`` steps on noise and predict it; :class:`UserError` where it cannot be done."""
-    device = choose_device(candidate.device)
-    sides = tuple(min(n, LARGEST) for n in candidate.size)
-    image = _noise(candidate, sides)
-    trainer = make_trainer(
-        [image],
+    """Train on noise and predict it; :class:`UserError` where it cannot be done."""
+    before = psutil.Process().memory_info().rss
+    *_, found = measure(
+        [_noise(candidate, tuple(min(n, LARGEST) for n in candidate.size))],
+        steps=STEPS,
+        side=LARGEST,
         network=candidate.network,
         arguments=candidate.arguments,
         settings={"tile": candidate.tile, "batch": candidate.batch, "sigma": candidate.sigma},
         classes=candidate.classes,
         start="random",
-        validation="none",
         device=candidate.device,
         precision=candidate.precision,
     )
-    clock, durations = time.perf_counter(), []
-    for event in trainer.run(steps=STEPS):
-        if isinstance(event, Failed):
-            raise UserError(event.message)
-        if isinstance(event, Progress):
-            durations.append(time.perf_counter() - clock)
-            clock = time.perf_counter()
-    if trainer.batch != candidate.batch:
+    if found.batch != candidate.batch:
         raise UserError(f"Memory ran out with {candidate.batch} tiles a step.")
-    plane = trainer.data.normalisation.apply(image.image.read(()))
-    predictor = trainer.predictor()
-    predictor.probability(plane)
-    clock = time.perf_counter()
-    predictor.probability(plane)
-    seconds = time.perf_counter() - clock
+    own = found.device == "cpu"  # then Python and torch are a part of what is needed
     return Measured(
-        parameters=sum(p.numel() for p in predictor.network.parameters()),
-        step_seconds=min(durations[1:]),
-        image_seconds=seconds * (candidate.size[0] * candidate.size[1]) / (sides[0] * sides[1]),
-        memory=_peak_memory(device),
-        device=device.type,
-        precision=trainer.precision,
+        parameters=found.parameters,
+        step_seconds=found.seconds_per_step,
+        image_seconds=found.megapixel * candidate.size[0] * candidate.size[1] / 1e6,
+        memory=found.memory + before * own,
+        device=found.device,
+        precision=found.precision,
     )
 
 
@@ -69,22 +53,6 @@ def _noise(candidate: Candidate, sides: tuple[int, ...]) -> LabelledImage:
     return LabelledImage(
         Image("noise", pixels, "yxc"), Image("noise", labels, "yx"), "classes", complete=True
     )
-
-
-def _peak_memory(device: torch.device) -> int:
-    """Bytes: of the GPU where there is one, else of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_reserved(device)
-    if device.type == "mps":
-        return torch.mps.driver_allocated_memory()
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -65,12 +66,14 @@ class DryRun:
 
 
 def measure(
-    images: Sequence[LabelledImage], *, steps: int = STEPS, **options: Any
+    images: Sequence[LabelledImage], *, steps: int = STEPS, side: int = SIDE, **options: Any
 ) -> Iterator[DryRun]:
-    """Train for ``steps`` + 1 steps and predict once, telling after each; nothing is kept.
+    """Train for ``steps`` + 1 steps and predict a part, telling after each; nothing is kept.
 
-    ``options`` are those of :func:`napari_unet.core.training.make_trainer`. Where memory runs out,
-    batch and tile are halved as in a real training: those of the last one are what it would pick.
+    That part has at most ``side`` pixels along each axis; its time is that of a second prediction,
+    for the first one begins slowly. ``options`` are those of
+    :func:`napari_unet.core.training.make_trainer`. Where memory runs out, batch and tile are halved
+    as in a real training: those of the last one are what it would pick.
 
     Raises
     ------
@@ -92,14 +95,13 @@ def measure(
                 yield _state(trainer, len(seconds), total, seconds, memory)
             clock = time.perf_counter()
         plane = next(iter(trainer.data.planes.values()))
-        box = tuple((0, min(n, SIDE)) for n in plane.shape)
-        clock = time.perf_counter()
-        trainer.predictor().region(plane.read_inside, plane.shape, box)
-        _wait(trainer.device)
-        pixels = 1
-        for start, stop in box:
-            pixels *= stop - start
-        megapixel = (time.perf_counter() - clock) * 1e6 / pixels
+        box = tuple((0, min(n, side)) for n in plane.shape)
+        predictor = trainer.predictor()
+        for _ in range(2):
+            clock = time.perf_counter()
+            predictor.region(plane.read_inside, plane.shape, box)
+            _wait(trainer.device)
+        megapixel = (time.perf_counter() - clock) * 1e6 / prod(stop for _, stop in box)
         yield _state(trainer, total, total, seconds, memory, megapixel)
 
 
@@ -165,7 +167,9 @@ class _Memory:
     def taken(self) -> int:
         """Bytes beyond what was taken before, at most so far."""
         if self._device.type == "cuda":
-            return int(torch.cuda.max_memory_allocated(self._device))
+            return int(torch.cuda.max_memory_reserved(self._device))
+        if self._device.type == "mps":
+            return torch.mps.driver_allocated_memory()
         return max(0, self._peak - self._before)
 
     def _look(self) -> None:
