@@ -106,3 +106,15 @@ def test_nothing_or_nonsense() -> None:
         features_of([labelled(empty, np.full((20, 20), -1), "classes")])
     found = features_of([labelled(empty, empty, "classes")])
     assert (found.foreground, found.objects, found.diameter) == (0, 0, None)
+
+
+def test_outside_regions_nothing_is_background() -> None:
+    ids = squares()
+    inside = np.zeros(ids.shape, np.uint8)
+    inside[:, : ids.shape[1] // 2] = 1
+    image = Image("a", 100 + 30.0 * (ids > 0), "yx")
+    one = LabelledImage(image, Image("a", ids, "yx"), "objects", regions=Image("a", inside, "yx"))
+    found = features_of([one])
+    known = (inside | (ids > 0)) > 0
+    assert found.labelled == pytest.approx(known.mean())
+    assert found.foreground == pytest.approx((ids > 0).sum() / known.sum())

@@ -16,6 +16,8 @@ from napari_unet.comparison import cost, one_run
 from napari_unet.comparison.cost import measured_size
 from napari_unet.comparison.events import Event, Planned, Ran, Reported, Training
 from napari_unet.comparison.running import compare
+from napari_unet.comparison.scoring import truth_of
+from napari_unet.core.sources import open_labelled
 from napari_unet.errors import UserError
 
 USUAL: dict[str, Any] = {
@@ -115,6 +117,26 @@ def test_objects_are_scored_as_objects(data: Path, tmp_path: Path) -> None:
     list(begun(data, tmp_path, "ids", kind="objects", networks=["unet"]))
     found = json.loads((tmp_path / "results.json").read_text())
     assert list(found["runs"][0]["test"][0]["values"]) == ["iou", "dice", "ap50", "seg"]
+
+
+def test_only_what_is_annotated_is_scored(data: Path, tmp_path: Path) -> None:
+    regions = tmp_path / "regions"
+    regions.mkdir()
+    for number in range(4):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[:, :20] = 1
+        tifffile.imwrite(regions / f"{number}.tif", mask)
+    opened = open_labelled(data / "images", data / "masks", kind="classes", regions=regions)
+    truth, ignore = truth_of(opened.images[0])
+    labels = tifffile.imread(data / "masks" / "0.tif") > 0
+    np.testing.assert_array_equal(truth, labels)
+    np.testing.assert_array_equal(ignore[:, 20:], ~labels[:, 20:])
+    assert not ignore[:, :20].any()
+    usual = {"networks": ["unet"], "regions": regions}
+    list(begun(data, tmp_path / "out", **usual))
+    tifffile.imwrite(regions / "0.tif", np.ones((40, 40), np.uint8))
+    with pytest.raises(UserError, match="the images or labels are not the same"):
+        next(begun(data, tmp_path / "out", **usual))
 
 
 def test_a_network_that_fails_does_not_stop_the_others(

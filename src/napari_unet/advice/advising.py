@@ -47,6 +47,7 @@ def advise(
     limits: Limits | None = None,
     comparison: str | Path | None = None,
     kind: str | None = None,
+    regions: Sources | None = None,
     axes: str | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -57,6 +58,8 @@ def advise(
 
     Parameters
     ----------
+    regions
+        Masks: non-zero = fully annotated; 0 in the labels is not labelled elsewhere.
     limits
         Memory and seconds for an image that must not be exceeded.
     comparison
@@ -74,7 +77,7 @@ def advise(
     on = choose_device(device)
     choose_precision(precision, on)
     evidence, notes = evidence_of(Path(comparison)) if comparison is not None else ({}, [])
-    opened = open_labelled(images, labels, kind=kind, axes=axes)
+    opened = open_labelled(images, labels, kind=kind, regions=regions, axes=axes)
     features = features_of(opened.images)
     limits = limits or Limits()
     wanted = candidates(features, on.type, evidence, given=device, precision=precision)

@@ -132,7 +132,7 @@ def _look(one: LabelledImage, index: Index, found: _Collected) -> None:
         for finding in findings:
             if finding.level == "error":
                 raise UserError(f"{one.image.name}: {finding.message}")
-    target = make_target(labels, one.kind, complete=one.complete)
+    target = make_target(labels, one.kind, complete=one.complete, regions=one.annotated(index, box))
     known = target.classes != UNLABELLED
     inside = known & (target.classes != 0)
     found.pixels += known.size

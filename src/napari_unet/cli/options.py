@@ -18,6 +18,14 @@ Kind = Annotated[
         help="Kind of the labels, as for train. Default: what they look like; a note says which.",
     ),
 ]
+Regions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Masks of the same names: non-zero = fully annotated. Elsewhere, 0 counts as not "
+        "labelled. Without, classes and objects count as complete.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Device = Annotated[
     str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute; auto takes the best.")

@@ -66,6 +66,7 @@ def compare(
     folds: int = 3,
     transfer: tuple[Sources, Sources] | None = None,
     kind: str | None = None,
+    regions: Sources | None = None,
     preset: str = "live",
     start: str = "random",
     seed: int = 0,
@@ -93,6 +94,8 @@ def compare(
         Each image is tested once, by networks that were trained on the other folds.
     transfer
         Images and labels of another data set: predicted without any training on them (zero-shot).
+    regions
+        Masks: non-zero = fully annotated; 0 in the labels is not labelled elsewhere.
     start
         ``random`` for all, or ``general``: the plain U-Net alone then starts from the weights that
         come with the package, and the report says so.
@@ -113,6 +116,7 @@ def compare(
         folds=folds,
         transfer=transfer,
         kind=kind,
+        regions=regions,
         preset=preset,
         start=start,
         seed=seed,
@@ -161,6 +165,7 @@ def _plan(
     folds: int,
     transfer: tuple[Sources, Sources] | None,
     kind: str | None,
+    regions: Sources | None,
     preset: str,
     start: str,
     seed: int,
@@ -182,7 +187,7 @@ def _plan(
         seconds = DEFAULT_BUDGET
     on = choose_device(device)
     arguments, notes = _arguments(networks, preset, dims)
-    opened = open_labelled(images, labels, kind=kind, axes=axes, dims=dims)
+    opened = open_labelled(images, labels, kind=kind, regions=regions, axes=axes, dims=dims)
     first = opened.images[0].image
     if start == "general" and (
         general_weights(REFERENCE, arguments[REFERENCE], dims=dims, channels=first.channels) is None
@@ -265,8 +270,10 @@ def _survey(labelled: Labelled) -> tuple[int, dict[str, str]]:
             highest = max(highest, int(truth_of(one)[0].max(initial=0)))
         else:
             truth_of(one)
-        both = f"{pixels} {image_hash(one.labels)}"
-        prints[image.name] = hashlib.sha256(both.encode()).hexdigest()
+        together = f"{pixels} {image_hash(one.labels)}"
+        if one.regions is not None:
+            together += f" {image_hash(one.regions)}"
+        prints[image.name] = hashlib.sha256(together.encode()).hexdigest()
     return highest + 1, prints
 
 

@@ -46,7 +46,9 @@ def truth_of(one: LabelledImage) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_
             for finding in findings:
                 if finding.level == "error":
                     raise UserError(f"{image.name}: {finding.message}")
-        classes = make_target(labels, one.kind, complete=one.complete).classes
+        classes = make_target(
+            labels, one.kind, complete=one.complete, regions=one.annotated(index)
+        ).classes
         ignore[index] = classes == UNLABELLED
         truth[index] = labels if one.kind == "objects" else np.where(ignore[index], 0, classes)
     return truth, ignore

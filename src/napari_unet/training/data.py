@@ -43,6 +43,10 @@ class LabelledImage:
     complete: bool = False
     regions: Image | None = None
 
+    def annotated(self, index: Index, box: Box | None = None) -> npt.NDArray[np.bool_] | None:
+        """Where a plane, or a box of it, is fully annotated; None without regions."""
+        return None if self.regions is None else self.regions.read(index, box)[0] != 0
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -197,7 +201,7 @@ class TrainingData:
         labelled = self._images[name]
         image, kind = labelled.image, labelled.kind
         labels = labelled.labels.read(index)[0]
-        regions = labelled.regions.read(index)[0] if labelled.regions is not None else None
+        regions = labelled.annotated(index)
         nothing = not labels.any() and (regions is None or not regions.any())
         if nothing and not labelled.complete:
             self.planes.pop((name, index), None)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device, Images, Json, Kind, Labels, Precision
+from napari_unet.cli.options import Axes, Device, Images, Json, Kind, Labels, Precision, Regions
 
 
 @guarded
@@ -39,6 +39,7 @@ def advise(
         ),
     ] = None,
     label_kind: Kind = None,
+    regions: Regions = None,
     axes: Axes = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -63,6 +64,7 @@ def advise(
         max_seconds=max_seconds,
         comparison=comparison,
         kind=label_kind,
+        regions=regions,
         axes=axes,
         device=device,
         precision=precision,

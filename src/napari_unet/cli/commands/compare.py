@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device, Images, Kind, Labels, Precision
+from napari_unet.cli.options import Axes, Device, Images, Kind, Labels, Precision, Regions
 
 
 @guarded
@@ -54,6 +54,7 @@ def compare(
         ),
     ] = None,
     label_kind: Kind = None,
+    regions: Regions = None,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +108,7 @@ def compare(
         folds=folds,
         transfer=transfer,
         kind=label_kind,
+        regions=regions,
         metric=metric,
         preset=preset,
         start=start,

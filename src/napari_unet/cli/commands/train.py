@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device, Precision
+from napari_unet.cli.options import Axes, Device, Precision, Regions
 
 
 @guarded
@@ -82,14 +82,7 @@ def train(
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="Number of training steps instead.")
     ] = None,
-    regions: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Masks of the same names: non-zero = fully annotated. Elsewhere, 0 counts as not "
-            "labelled. Without, classes and objects count as complete.",
-        ),
-    ] = None,
+    regions: Regions = None,
     axes: Axes = None,
     spacing: Annotated[
         str | None,
