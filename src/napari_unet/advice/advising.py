@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from napari_unet.advice.choosing import Advice, Evidence, candidates, misses, plainly, rank
-from napari_unet.advice.features import Features, features_of
+from napari_unet.advice.advised import Advised
+from napari_unet.advice.choosing import Evidence, candidates, misses, plainly, rank
+from napari_unet.advice.features import features_of
 from napari_unet.advice.limits import Limits
 from napari_unet.advice.trial import Candidate, Trial, try_out
 from napari_unet.comparison.words import FEW_STEPS
@@ -16,28 +15,6 @@ from napari_unet.core.sources import Sources, open_labelled
 from napari_unet.errors import UserError
 from napari_unet.prediction.device import choose_device, choose_precision, device_name
 from napari_unet.project.files import read_json
-
-
-@dataclass(frozen=True)
-class Advised:
-    """Choices, the best first, and what they rest on."""
-
-    features: Features
-    limits: Limits
-    choices: tuple[Advice, ...]
-    plainly: str
-    device: str
-    notes: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs; seconds, bytes and pixels."""
-        return {
-            "features": asdict(self.features),
-            "limits": asdict(self.limits),
-            "device": self.device,
-            "plainly": self.plainly,
-            "choices": [_choice(one) for one in self.choices],
-        }
 
 
 def advise(
@@ -129,22 +106,3 @@ def _within_memory(
         return trial
     smaller = trying(candidate.model_copy(update={"batch": 1}))
     return trial if misses(smaller, limits) else smaller
-
-
-def _choice(one: Advice) -> dict[str, Any]:
-    measured = one.trial.measured
-    return {
-        "rank": one.rank,
-        "network": one.candidate.network,
-        "arguments": one.candidate.arguments,
-        "width": one.candidate.arguments.get("width"),
-        "patch": one.candidate.tile,
-        "batch": one.candidate.batch,
-        "sigma": one.sigma,
-        "within_limits": not one.misses,
-        "misses": one.misses,
-        "step_seconds": measured.step_seconds if measured else None,
-        "image_seconds": measured.image_seconds if measured else None,
-        "memory": measured.memory if measured else None,
-        "why": one.why,
-    }

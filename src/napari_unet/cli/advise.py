@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_unet.advice.advised import Advised, changes, name_of
 from napari_unet.cli.console import ProgressLine, note, result
 
 if TYPE_CHECKING:
-    from napari_unet.advice.advising import Advised
     from napari_unet.advice.choosing import Advice
     from napari_unet.advice.features import Features
     from napari_unet.advice.trial import Candidate
@@ -33,7 +33,7 @@ def run_advise(
     line = ProgressLine()
 
     def show(number: int, total: int, one: Candidate) -> None:
-        line.show(f"trying {number}/{total}: {_name(one)}", always=True)
+        line.show(f"trying {number}/{total}: {name_of(one)}", always=True)
 
     try:
         found = advise(
@@ -50,14 +50,14 @@ def advice_text(found: Advised) -> str:
     """The advice for the screen."""
     best = found.choices[0]
     lines = [*_features(found.features), "", f"Tried on this machine ({found.device}):", ""]
-    lines += [*_table(found), "", f"Choice: {_name(best.candidate)}"]
+    lines += [*_table(found), "", f"Choice: {name_of(best.candidate)}"]
     lines += [f"  {key:8} {why}" for key, why in best.why.items()]
     if best.misses:
         lines.append(f"  limits   It {best.misses}.")
     others = [one for one in found.choices[1:] if not one.misses][:3]
     if others:
         lines += ["", "Others worth a comparison:"]
-        lines += [f"  {one.rank}. {_name(one.candidate)}. {one.why['network']}" for one in others]
+        lines += [f"  {one.rank}. {name_of(one.candidate)}. {one.why['network']}" for one in others]
     return "\n".join([*lines, "", found.plainly, "", *_how_to(best)])
 
 
@@ -94,7 +94,7 @@ def _table(found: Advised) -> list[str]:
         measured = one.trial.measured
         rows.append([
             f"{one.rank}.",
-            _name(one.candidate),
+            name_of(one.candidate),
             f"{measured.step_seconds:.2f}" if measured else "-",
             f"{measured.image_seconds:.2f}" if measured else "-",
             shown_memory(measured.memory) if measured else "-",
@@ -114,30 +114,9 @@ def _kept(one: Advice) -> str:
     return f"over: {', '.join(parts)}" if parts else "kept"
 
 
-def _name(candidate: Candidate) -> str:
-    arguments = candidate.arguments
-    parts = [f"{key} {arguments[key]}" for key in ("width", "depth") if key in arguments]
-    return f"{candidate.network}" + (f" ({', '.join(parts)})" if parts else "")
-
-
 def _how_to(best: Advice) -> list[str]:
     """What to type; in Python where the command line has no options for it."""
-    from napari_unet.networks import registry
-    from napari_unet.training.presets import preset
-
-    candidate = best.candidate
-    usual = preset("live")
-    own = registry.check_arguments(candidate.network, registry.spec(candidate.network).live)
-    given: dict[str, Any] = {}
-    if own.model_dump(mode="json") != candidate.arguments:
-        default = own.model_dump(mode="json")
-        given["arguments"] = {k: v for k, v in candidate.arguments.items() if default.get(k) != v}
-    if candidate.tile != usual.tile:
-        given["tile"] = candidate.tile
-    if candidate.batch != usual.batch:
-        given["batch"] = candidate.batch
-    if best.sigma is not None and best.sigma != usual.sigma:
-        given["sigma"] = best.sigma
+    candidate, given = best.candidate, changes(best)
     if not given:
         return [f"napari-unet train IMAGES LABELS --out model.unet --network {candidate.network}"]
     keywords = "".join(f", {key}={value!r}" for key, value in given.items())

@@ -52,13 +52,15 @@ def run_compare(images: str, labels: str, *, out: Path, networks: str, **options
 
 
 def _tell_plan(event: Planned) -> None:
+    from napari_unet.comparison.progress import duration
+
     for text in gathered(event.notes):
         note(f"Note: {text}")
     text = f"{len(event.networks)} networks on {event.images} images: {event.runs} runs"
     if event.finished:
         text += f", {event.finished} of them finished before"
     if event.seconds:
-        text += f"; about {_duration(event.seconds)} of training, and some prediction, to come"
+        text += f"; {duration(event.seconds)} of training, and some prediction, to come"
     note(f"{text}.")
 
 
@@ -75,10 +77,3 @@ def _tell_run(event: Ran, line: ProgressLine) -> None:
         f"{head}{name} {mean} after {found.steps} steps, {found.seconds:.1f} s; "
         f"{found.frames_per_second:.1f} frames a second"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

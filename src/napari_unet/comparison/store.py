@@ -12,10 +12,20 @@ from pydantic import ValidationError
 
 from napari_unet.comparison.records import RunResult, Settings, differences
 from napari_unet.errors import UserError
-from napari_unet.project.files import disk_error, read_json, remove_leftovers, write_json
+from napari_unet.project.files import (
+    TEMPORARY,
+    disk_error,
+    read_json,
+    remove_leftovers,
+    write_json,
+)
 
 SETTINGS = "comparison.json"
 RUNS = "runs"
+REQUEST = "request.json"
+"""What was asked for, where a window asked."""
+INPUT = "input"
+"""Images and labels that were no files before."""
 
 R = TypeVar("R", RunResult, Settings)
 
@@ -37,7 +47,7 @@ class Store:
                 raise UserError(f"{folder} is a file: give --out a folder.")
             if path.exists():
                 self._check(path, settings)
-            elif folder.exists() and any(folder.iterdir()):
+            elif folder.exists() and not may_begin(folder):
                 raise UserError(
                     f"{folder} holds other files and no comparison: give --out a new folder."
                 )
@@ -64,7 +74,7 @@ class Store:
         path = self.path(network, fold)
         if not path.exists():
             return None
-        result = _read(RunResult, path)
+        result = read_record(RunResult, path)
         if (result.network, result.fold) != (network, fold):
             raise UserError(f"{path} holds another run than its name says: delete it.")
         if result.failed:
@@ -81,7 +91,7 @@ class Store:
         write_json(self.path(result.network, result.fold), result.model_dump_json(indent=1))
 
     def _check(self, path: Path, settings: Settings) -> None:
-        found = differences(_read(Settings, path), settings)
+        found = differences(read_record(Settings, path), settings)
         if found:
             raise UserError(
                 f"{self.folder} holds a comparison with other settings ({'; '.join(found)}): "
@@ -89,7 +99,13 @@ class Store:
             )
 
 
-def _read(kind: type[R], path: Path) -> R:
+def may_begin(folder: Path) -> bool:
+    """Whether there is nothing in ``folder`` but what was put there for a comparison."""
+    return all(p.name in (REQUEST, INPUT) or TEMPORARY in p.name for p in folder.iterdir())
+
+
+def read_record(kind: type[R], path: Path) -> R:
+    """Settings or a result as it was written; :class:`UserError` where it is damaged."""
     content = read_json(path)
     try:
         return kind.model_validate(content)

@@ -7,9 +7,6 @@ reference to the client, so that dropping it ends the engine like :meth:`EngineC
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +18,8 @@ import numpy.typing as npt
 from napari_unet.engine.cache import SessionCache
 from napari_unet.engine.coalesce import coalesce
 from napari_unet.engine.connection import Connection
+from napari_unet.engine.launching import PYTHON_VARIABLE as PYTHON_VARIABLE
+from napari_unet.engine.launching import launch
 from napari_unet.engine.logs import new_log
 from napari_unet.engine.protocol import (
     ArrayRef,
@@ -44,9 +43,6 @@ from napari_unet.errors import UserError
 _WATCH, _MODEL = ("watch", ""), ("model", "")
 # What the next engine learns of: label arrays are read anew, so that changes in them count, too.
 _TAKEN_ANYWAY = (OpenImage, CloseImage, SetLabels, LabelsChanged, RemoveLabels, Watch, Unwatch)
-
-PYTHON_VARIABLE = "NAPARI_UNET_PYTHON"
-"""Environment variable that names the interpreter of the engine, where it is not our own."""
 
 
 class EngineClient:
@@ -94,26 +90,8 @@ class EngineClient:
         """
         if self.alive:
             return
-        python = os.environ.get(PYTHON_VARIABLE) or sys.executable
         log = new_log(self._log_dir)
-        # -P: a torch.py or numpy.py in the user's working directory must not be imported.
-        command = [python, "-P", "-X", "faulthandler", "-m", "napari_unet.engine"]
-        command += ["--parent", str(os.getpid())]
-        try:
-            with log.open("wb") as stderr:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                )
-        except OSError as error:
-            raise UserError(
-                f"The engine cannot be started with {python} ({error.strerror}): set "
-                f"{PYTHON_VARIABLE} to the Python in which napari-unet-live is installed."
-            ) from error
-        self._connection = Connection(process, log)
+        self._connection = Connection(launch("napari_unet.engine", log), log)
         # Before Python and the threads end, and when nobody holds the client any more.
         self._end.detach()
         self._end = weakref.finalize(self, _end, self._connection, self.cache)

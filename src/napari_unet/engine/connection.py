@@ -7,28 +7,40 @@ import signal
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import BinaryIO
-
-from pydantic import ValidationError
+from typing import Any, BinaryIO
 
 from napari_unet.engine.logs import tail
-from napari_unet.engine.protocol import EVENTS, Command, EngineDied, Event, Ready, encode
+from napari_unet.engine.protocol import EVENTS, EngineDied, Message, encode
 
 logger = logging.getLogger(__name__)
 
 
 class Connection:
-    """A started process. Threads deliver until it ends or :meth:`close` is called."""
+    """A started process. Threads deliver until it ends or :meth:`close` is called.
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    ``decode``: from a line to an event, ValueError where it is none; ``what``: the subject of the
+    sentence for a process that died; ``serves``: it never ends by itself.
+    """
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        *,
+        decode: Callable[[bytes], Any] = EVENTS.validate_json,
+        what: str = "The engine",
+        serves: bool = True,
+    ) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.process, self.log = process, log
-        self._events: deque[Event] = deque()
-        self._commands: SimpleQueue[Command | None] = SimpleQueue()
+        self._decode, self._what, self._serves = decode, what, serves
+        self._events: deque[Any] = deque()
+        self._commands: SimpleQueue[Message | None] = SimpleQueue()
         self._closing = threading.Event()
         self._ended = threading.Event()
         self._threads = [
@@ -45,13 +57,13 @@ class Connection:
     def alive(self) -> bool:
         return not self._ended.is_set() and not self._closing.is_set()
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Message) -> None:
         """Queue a command; what a dead engine no longer takes is dropped."""
         self._commands.put(command)
 
-    def take(self) -> list[Event]:
+    def take(self) -> list[Any]:
         """Everything that has arrived and was not taken yet."""
-        events: list[Event] = []
+        events: list[Any] = []
         while self._events:
             events.append(self._events.popleft())
         return events
@@ -90,36 +102,35 @@ class Connection:
         with pipe:
             for line in pipe:
                 try:
-                    event = EVENTS.validate_json(line)
-                    ready = ready or isinstance(event, Ready)
-                    self._events.append(event)
-                except ValidationError:
-                    logger.exception("The engine sent a line that is no event: %r", line[:500])
+                    self._events.append(self._decode(line))
+                    ready = True
+                except ValueError:
+                    logger.exception("The process sent a line that is no event: %r", line[:500])
         code = self.process.wait()
         self._ended.set()
         self._commands.put(None)
-        if not self._closing.is_set():
-            self._events.append(died(code, tail(self.log), ready=ready))
+        if not self._closing.is_set() and (code or self._serves):
+            self._events.append(died(code, tail(self.log), ready=ready, what=self._what))
 
 
-def died(code: int, log: str, *, ready: bool = True) -> EngineDied:
+def died(code: int, log: str, *, ready: bool = True, what: str = "The engine") -> EngineDied:
     """What to tell the user about a process that ended with ``code`` unasked.
 
-    ``ready``: whether it had come as far as taking commands.
+    ``ready``: whether it had come as far as telling anything.
     """
     last = log.rstrip().rpartition("\n")[2]
     if code < 0:  # POSIX: the signal
         known = -code in list(signal.Signals)
         name = signal.Signals(-code).name if known else f"signal {-code}"
-        cause = f"The engine crashed ({name})."
+        cause = f"{what} crashed ({name})."
         if name == "SIGKILL":
-            cause = "The engine was killed, most likely because the computer ran out of memory."
+            cause = f"{what} was killed, most likely because the computer ran out of memory."
     elif code > 255:  # Windows: an exception such as 0xC0000005
-        cause = f"The engine crashed (0x{code:08X})."
+        cause = f"{what} crashed (0x{code:08X})."
     elif not ready and last:
-        cause = f"The engine could not start ({last})."
+        cause = f"{what} could not start ({last})."
     else:
-        cause = f"The engine ended unexpectedly (exit code {code})."
+        cause = f"{what} ended unexpectedly (exit code {code})."
     return EngineDied(
         message=cause,
         details=f"Exit code {code}. Last lines of the log:\n{log}",
