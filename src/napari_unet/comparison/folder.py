@@ -69,11 +69,16 @@ class Contents:
         return summarise(self.settings, self.results, self.networks, metric)
 
     @property
+    def begun(self) -> bool:
+        """Whether its images and settings are fixed: networks alone may be added."""
+        return self.settings is not None
+
+    @property
     def sentence(self) -> str:
-        """What a person should know before going on; '' for an empty folder."""
-        if self.request is None and self.settings is None:
+        """What a person should know before going on; '' where nothing was begun."""
+        if not self.begun:
             return ""
-        if self.runs and self.finished >= self.runs:
+        if self.finished >= self.runs:
             return (
                 f"A finished comparison of {len(self.networks)} networks is in this folder: tick "
                 f"more networks to add them, or choose another folder."
@@ -81,7 +86,7 @@ class Contents:
         text = f"An unfinished comparison is in this folder: {self.finished} of {self.runs} runs"
         if self.request is None:
             return f"{text} are done. Go on with the command that began it."
-        return f"{text} are done. Start goes on with it, on the images as they were."
+        return f"{text} are done. Start goes on with it, on the images and labels as they were."
 
 
 def read_folder(folder: Path) -> Contents:

@@ -98,10 +98,15 @@ class TrainSection(Section):
         grid = QGridLayout()
         grid.addWidget(QLabel("Network"), 0, 0)
         grid.addWidget(self.network_combo, 0, 1)
+        grid.addWidget(
+            button("Advise", "Which network fits these images, and why", self.guard(self._advise)),
+            0,
+            2,
+        )
         grid.addWidget(QLabel("Recipe"), 1, 0)
-        grid.addWidget(self.preset_combo, 1, 1)
+        grid.addWidget(self.preset_combo, 1, 1, 1, 2)
         grid.addWidget(QLabel("Works in"), 2, 0)
-        grid.addWidget(self.dims_combo, 2, 1)
+        grid.addWidget(self.dims_combo, 2, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         row = QHBoxLayout()
         for one in (self.train_button, self.pause_button, self.stop_button, self.reset_button):
@@ -252,6 +257,12 @@ class TrainSection(Section):
         self.plot.show_curves(state.losses, scores)
 
     # ------------------------------------------------------------ acting
+
+    def _advise(self) -> None:
+        from napari_unet.plugin.inspectors.advise import AdviseDock
+        from napari_unet.plugin.inspectors.opening import open_inspector
+
+        open_inspector(self.session.viewer, AdviseDock, "U-Net: Advise").advise()
 
     def _train(self) -> None:
         control.train(self.session)

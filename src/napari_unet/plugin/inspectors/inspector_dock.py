@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +100,19 @@ class InspectorDock(Section, ClosedDock):
         else:
             log.error("an inspector failed", exc_info=error)
             self.say(f"That did not work: {error}. Details are in the log.")
+
+    def guard_here(self, action: Callable[..., Any]) -> Callable[..., None]:
+        """``action`` whose failures are said in this dock: the main one may be closed."""
+
+        @functools.wraps(action)
+        def run(*arguments: Any) -> None:
+            self.say("")
+            try:
+                action(*arguments)
+            except Exception as error:
+                self.failed(error)
+
+        return run
 
     def in_window(self, window: QMainWindow) -> None:
         """From now on the window's end is the session's end too."""
