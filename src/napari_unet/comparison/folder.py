@@ -20,10 +20,10 @@ TableRow = tuple[str, str, float | None, float | None, float | None, float | Non
 COLUMNS = (
     ("network", "Ordered from the best to the worst"),
     ("IoU", "Mean over the images tested so far, none of which it was trained on, ± their SD"),
-    ("param. M", "Parameters, in millions"),
+    ("M par.", "Parameters, in millions"),
     ("GMAC", "Multiply-adds of one input of about 256 x 256, in thousand millions"),
     ("FPS", "Such inputs a second on this machine, one by one"),
-    ("p (Holm)", "Paired t-test by image against unet, corrected for the number of networks"),
+    ("p", "After Holm: paired t-test by image against unet, corrected for the number of networks"),
     ("U-Score", "Accuracy against costs, relative to this table; with 8 networks or more"),
 )
 
@@ -119,6 +119,11 @@ def table(contents: Contents) -> list[TableRow]:
     return [] if summary is None else [_row(row) for row in summary.rows if _tried(row)]
 
 
+def _short(value: float) -> float | None:
+    """Three digits; None for what was not measured."""
+    return float(f"{value:.3g}") or None
+
+
 def _tried(row: Row) -> bool:
     return bool(row.runs) or row.failed.startswith("fold")
 
@@ -132,9 +137,9 @@ def _row(row: Row) -> TableRow:
     return (
         row.network,
         score,
-        row.parameters / 1e6 or None,
-        row.macs / 1e9 or None,
-        row.fps or None,
-        None if p is None or p != p else p,
-        row.u_score,
+        _short(row.parameters / 1e6),
+        _short(row.macs / 1e9),
+        _short(row.fps),
+        None if p is None or p != p else float(f"{p:.2g}"),
+        None if row.u_score is None else round(row.u_score, 1),
     )

@@ -173,7 +173,7 @@ class AdviseDock(InspectorDock):
             column.addWidget(ChoiceRow(one, self.guard_here(self.take)))
         column.addStretch(1)
         self.scroll.setWidget(inside)
-        self.line.setText(found.plainly)
+        self.line.setText(found.plainly.replace("napari-unet compare", "Compare networks"))
         self.say(" ".join(found.notes))
 
     def _look_for_comparison(self) -> None:

@@ -20,7 +20,9 @@ class ChoiceRow(QFrame):
         super().__init__()
         self.setObjectName(f"choice_{one.rank}")
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        title = words(f"<b>{one.rank}. {registry.spec(one.candidate.network).title}</b>")
+        name, width = one.candidate.network, one.candidate.arguments.get("width")
+        of_width = "" if width is None else f", width {width}"
+        title = words(f"<b>{one.rank}. {registry.spec(name).title}{of_width}</b>")
         title.setToolTip(name_of(one.candidate))
         take = button(
             "Take",
@@ -48,11 +50,11 @@ class ChoiceRow(QFrame):
 
 
 def what(one: Advice) -> str:
-    """Arguments, and what was measured."""
+    """What a step learns from, and what was measured."""
     candidate, measured = one.candidate, one.trial.measured
-    known = [f"{key} {candidate.arguments[key]}" for key in ("width", "depth")
-             if key in candidate.arguments]  # fmt: skip
-    parts = [*known, f"patch {candidate.tile}", f"batch {candidate.batch}"]
+    parts = [f"patch {candidate.tile}", f"batch {candidate.batch}"]
+    if "depth" in candidate.arguments:
+        parts.insert(0, f"depth {candidate.arguments['depth']}")
     if one.sigma is not None:
         parts.append(f"sigma {one.sigma:g}")
     if measured is not None:

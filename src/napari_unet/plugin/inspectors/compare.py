@@ -35,7 +35,7 @@ class CompareDock(InspectorDock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.setObjectName("compare_dock")
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(430)
         self.form = CompareForm(self.session)
         self.watch = ErrandWatch(self, self._told, self.refresh)
         self.contents: Contents | None = None

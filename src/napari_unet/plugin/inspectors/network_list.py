@@ -31,9 +31,9 @@ class NetworkList(QListWidget):
             spec = registry.spec(name)
             if dims not in spec.dims:
                 continue
-            facts = registry.describe(name)
-            parameters = facts["parameters"]
-            text = spec.title + (f" · {parameters / 1e6:.2g} M" if parameters else "")
+            (facts,) = registry.facts(name)
+            macs = facts["macs"]
+            text = spec.title + (f" · {macs / 1e9:.2g} GMAC" if macs else "")
             place = advice.place_of(session, name)
             if place is not None:
                 text += f" · advised {place}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt, QUrl
-from qtpy.QtGui import QDesktopServices, QImage, QTextDocument
+from qtpy.QtGui import QDesktopServices, QImage, QTextCursor, QTextDocument
 from qtpy.QtWidgets import QTextBrowser, QVBoxLayout, QWidget
 
 from napari_unet.plugin.widgets import button
@@ -23,6 +23,7 @@ class ReportBrowser(QTextBrowser):
         self._folder = path.parent
         self.setOpenExternalLinks(True)
         self.document().setMarkdown(path.read_text("utf-8"))
+        self.moveCursor(QTextCursor.MoveOperation.Start)
 
     def loadResource(self, kind: int, name: QUrl) -> object:  # noqa: N802
         """Pictures of the folder, reduced to the width of the window."""
