@@ -120,6 +120,8 @@ def test_killed_gone_on_with_and_read(dock: CompareDock, qtbot: Any, tmp_path: P
     click(again, "start")
     qtbot.waitUntil(lambda: again.message.text().startswith("Done"), timeout=120_000)
     qtbot.waitUntil(lambda: set(shown(again)) == {"unet", "lunet"}, timeout=20_000)
+    assert not again.table.isColumnHidden(5)
+    assert again.table.isColumnHidden(6)
     assert advice.compared(again.session) == out
     click(again, "show_report")
     report = find(again, ReportBrowser, "report")

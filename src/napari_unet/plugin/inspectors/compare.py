@@ -63,6 +63,7 @@ class CompareDock(InspectorDock):
         self.line.setObjectName("compare_progress")
         self.table = RowTable("compare_table")
         self.table.setMinimumHeight(120)
+        self.table.horizontalHeader().setMinimumSectionSize(30)
         self._build()
         self.form.folder_changed.connect(self.guard_here(self._folder_changed))
         self.listen(self.session.settings_changed, self.form.refresh_networks)
@@ -227,6 +228,8 @@ class CompareDock(InspectorDock):
         def show(found: tuple[Contents, Any]) -> None:
             self.contents, rows = found
             self.table.fill(COLUMNS, rows)
+            for column in (5, 6):  # p and U-Score, which are not known for long
+                self.table.setColumnHidden(column, all(row[column] is None for row in rows))
             self.table.resizeColumnsToContents()
             if done is not None:
                 done(self.contents)

@@ -31,9 +31,7 @@ class NetworkList(QListWidget):
             spec = registry.spec(name)
             if dims not in spec.dims:
                 continue
-            (facts,) = registry.facts(name)
-            macs = facts["macs"]
-            text = spec.title + (f" · {macs / 1e9:.2g} GMAC" if macs else "")
+            text = f"{spec.title} · {name}"
             place = advice.place_of(session, name)
             if place is not None:
                 text += f" · advised {place}."
