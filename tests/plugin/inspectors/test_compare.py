@@ -143,6 +143,21 @@ def test_closing_the_dock_ends_the_process(dock: CompareDock, qtbot: Any, tmp_pa
     assert dock.released
 
 
+def test_closing_the_window_ends_it_all(dock: CompareDock, qtbot: Any, tmp_path: Path) -> None:
+    label(dock)
+    fill(dock, tmp_path / "out")
+    click(dock, "start")
+    qtbot.waitUntil(lambda: dock.watch.running, timeout=60_000)
+    process = psutil.Process(dock.watch.pid)
+    dock._read_table()  # comes back when the dock has gone
+    dock.viewer.close()
+    qtbot.waitUntil(
+        lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE,
+        timeout=20_000,
+    )
+    assert dock.released
+
+
 def test_two_folders_and_cancel(dock: CompareDock, qtbot: Any, tmp_path: Path) -> None:
     find(dock, QComboBox, "source").setCurrentIndex(1)
     find(dock, QComboBox, "source").activated.emit(1)

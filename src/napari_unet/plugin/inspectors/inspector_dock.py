@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,15 @@ class InspectorDock(Section, ClosedDock):
         self._timer.setInterval(self.PERIOD)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
+        # Where the window goes with all docks in it: what comes back from a thread finds nothing.
+        weak = weakref.ref(self)
+
+        def gone(*_: Any) -> None:
+            if (dock := weak()) is not None and not dock.released:
+                dock.released = True
+                Section.release(dock)
+
+        self.destroyed.connect(gone)
 
     def look(self) -> None:
         """See the class."""
