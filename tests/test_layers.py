@@ -17,7 +17,7 @@ ROOT = Path(napari_unet.__file__).parent
 
 # The order of docs/architecture.md, from the top; what shares a line may import each other.
 ORDER = [
-    ["errors", ""],
+    ["errors", "locks", ""],
     ["images"],
     ["annotations"],
     ["evaluation"],
@@ -45,6 +45,7 @@ LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 
 TORCH_FREE = (
     "errors",
+    "locks",
     "images",
     "annotations",
     "evaluation",
@@ -89,6 +90,8 @@ TORCH_FREE = (
     "model.export.sizes",
     "model.export.texts",
     "prediction.blending",
+    "prediction.pipeline",
+    "prediction.unfinished",
     "pruning.criteria",
     "pruning.curve",
     "pruning.wiring",

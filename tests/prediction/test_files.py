@@ -13,9 +13,10 @@ import tifffile
 
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
-from napari_unet.prediction import files
-from napari_unet.prediction.files import OutputTiff, PredictionFiles
+from napari_unet.prediction import tiff_files
+from napari_unet.prediction.files import PredictionFiles
 from napari_unet.prediction.output import DTYPES, classes, uncertainty
+from napari_unet.prediction.tiff_files import OutputTiff
 
 NAMES = ("background", "cell")
 
@@ -122,7 +123,7 @@ def test_full_disk_is_said_before_anything_is_computed(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files, "_allocate", full)
+    monkeypatch.setattr(tiff_files, "_allocate", full)
     with (
         pytest.raises(UserError, match=r"s.probability.tif cannot be written: No space left"),
         PredictionFiles(tmp_path, "s", ["probability"], stack(), NAMES),
@@ -149,7 +150,7 @@ def test_space_is_taken_at_once(
 
 
 def test_large_files_are_bigtiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "BIG", 1000)
+    monkeypatch.setattr(tiff_files, "BIG", 1000)
     for name, shape in (("small", (10, 10)), ("large", (60, 60))):
         OutputTiff(tmp_path / f"{name}.tif", shape, "yx", np.uint8).commit()
         with tifffile.TiffFile(tmp_path / f"{name}.tif") as tif:

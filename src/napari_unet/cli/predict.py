@@ -40,5 +40,8 @@ def run_predict(
                 f"image {progress.number} of {progress.total}, tile {progress.tile} of "
                 f"{progress.tiles} ({progress.fraction:.0%})"
             )
+    except KeyboardInterrupt:
+        line.note("What is done is kept: type the same command again and it goes on there.")
+        raise
     finally:
         line.end()

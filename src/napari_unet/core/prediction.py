@@ -6,15 +6,24 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from napari_unet import __version__
 from napari_unet.core.fast_prediction import settle
 from napari_unet.errors import UserError
+from napari_unet.images.identity import identity
 from napari_unet.images.image import Image
 from napari_unet.images.reading import find_files, read_image, stem
-from napari_unet.model.model import Model
-from napari_unet.prediction.files import FORMATS, PredictionFiles
+from napari_unet.images.tiling import Tile
+from napari_unet.model.model import Model, TilePrediction
+from napari_unet.prediction.files import FORMATS, PredictionFiles, made_by
 from napari_unet.prediction.output import DTYPES
+from napari_unet.prediction.pipeline import WriteBehind
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.unfinished import Unfinished, folder_of, job_id
+from napari_unet.prediction.zarr_files import chunk_sides
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class FileProgress:
     """``tile`` of ``tiles`` of image ``number`` of ``total`` is done.
 
     ``written``: the files of this image, once they are there. ``problem``: why there are none.
-    ``notes``: what the user may want to know about how they were made.
+    ``notes``: what else there is to say, such as that an earlier attempt goes on.
     """
 
     path: Path
@@ -52,13 +61,16 @@ def predict_files(
     precision: str = "auto",
     axes: str | None = None,
     form: str = "tif",
+    resume: bool = False,
+    afresh: bool = False,
 ) -> Iterator[FileProgress]:
     """Write ``out/<stem>.<output>.tif`` (or .zarr) for every image of a file, folder or pattern.
 
-    Arrays are read and written tile by tile and need not fit in memory (but one plane of
-    probabilities lies on disk while its objects are found). Existing files are replaced once the
-    new ones are whole; closing the generator cancels and leaves the image at hand as it was. An
-    image that cannot be predicted is reported and the others go on.
+    Arrays are read and written tile by tile, each in a thread of its own beside the network, and
+    need not fit in memory (but one plane of probabilities lies on disk while its objects are
+    found). Existing files are replaced once the new ones are whole; closing the generator cancels
+    and leaves the image at hand as it was. An image that cannot be predicted is reported and the
+    others go on.
 
     Parameters
     ----------
@@ -71,6 +83,13 @@ def predict_files(
         ``tif``, or ``zarr`` for OME-Zarr folders, compressed and in chunks.
     rotations, tile, device, precision
         As of :meth:`Model.predict`.
+    resume
+        Whatever interrupts the prediction, what is done stays in a hidden folder in ``out``
+        (:mod:`napari_unet.prediction.unfinished`), and the same call goes on there: the same model
+        by its content, the same image by size and date, the same settings. Images that are
+        finished are left as they are; what was made otherwise is made again, with a note.
+    afresh
+        Resume from now on, but make no use of what is there.
 
     Raises
     ------
@@ -90,6 +109,8 @@ def predict_files(
     _check_stems(paths)
     predictor = model.predictor(device, precision)
     settled = precision != "auto"
+    fingerprint = model.fingerprint()
+    views = model.header.rotations if rotations is None else rotations
     problems: list[str] = []
     for number, path in enumerate(paths, 1):
         step = (path, number, len(paths))
@@ -97,17 +118,8 @@ def predict_files(
             image = model.as_image(read_image(path, axes, model.header.dims))
             if not settled:
                 predictor, settled = settle(model, image, predictor, device), True
-            yield from _predict(
-                model,
-                predictor,
-                image,
-                Path(out),
-                chosen,
-                rotations=rotations,
-                tile=tile,
-                form=form,
-                at=step,
-            )
+            task = _Task(model, fingerprint, predictor, image, path, chosen, views, tile, form)
+            yield from _predict(task, Path(out), resume, afresh, step)
         except UserError as error:
             problems.append(str(error))
             yield FileProgress(*step, 1, 1, problem=str(error))
@@ -120,37 +132,129 @@ def predict_files(
         )
 
 
+@dataclass(frozen=True)
+class _Task:
+    """One image and all that its outputs depend on."""
+
+    model: Model
+    fingerprint: str
+    predictor: Predictor
+    image: Image
+    path: Path
+    outputs: list[str]
+    rotations: bool
+    tile: int | None
+    form: str
+
+    def plan(self) -> list[Tile]:
+        return self.predictor.plan(self.image.spatial_shape, self.tile)
+
+    def job(self) -> dict[str, Any]:
+        """What must be the same for a result to be the same, bit by bit."""
+        constants = self.model.normalisation(self.image)
+        plan, predictor = self.plan(), self.predictor
+        return {
+            "model": self.fingerprint,
+            "image": identity(self.path),
+            "axes": self.image.axes,
+            "shape": list(self.image.data.shape),
+            "outputs": sorted(self.outputs),
+            "format": self.form,
+            "rotations": self.rotations,
+            "tiles": [len(plan), plan[0].output],
+            "device": predictor.device.type,
+            "precision": predictor.precision,
+            "normalisation": [constants.method, constants.low, constants.high],
+            "versions": {"napari-unet-live": __version__, "torch": torch.__version__},
+        }
+
+
 def _predict(
-    model: Model,
-    predictor: Predictor,
-    image: Image,
-    out: Path,
-    outputs: list[str],
-    *,
-    rotations: bool | None,
-    tile: int | None,
-    form: str,
-    at: tuple[Path, int, int],
+    task: _Task, out: Path, resume: bool, afresh: bool, at: tuple[Path, int, int]
 ) -> Iterator[FileProgress]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {out} cannot be made: {error.strerror}.") from error
-    description = _description(model, image, rotations, predictor)
+    model, image, job = task.model, task.image, task.job()
+    plan, indices = task.plan(), list(image.indices())
+    total = len(plan) * len(indices)
+    name, unfinished = stem(at[0]), None
+    there: dict[Path, str | None] = {}
+    if resume:
+        there = {path: made_by(path) for path in _paths(out, name, task) if path.exists()}
+        whole = len(there) == len(task.outputs) and not afresh
+        if whole and set(there.values()) == {job_id(job)}:
+            note = f"{name} was predicted before, with this model and these settings."
+            yield FileProgress(*at, total, total, tuple(there), notes=(note,))
+            return
+        unfinished = Unfinished(folder_of(out, name), job, afresh=afresh)
     files = PredictionFiles(
-        out, stem(at[0]), outputs, image, model.class_names, description=description, form=form
+        out,
+        name,
+        task.outputs,
+        image,
+        model.class_names,
+        description=_description(model, image, task.rotations, task.predictor, job_id(job)),
+        form=task.form,
+        chunk=chunk_sides([b - a for a, b in plan[0].output]),
+        unfinished=unfinished,
     )
-    last = 0
+    objects = "objects" in task.outputs
+
+    def write(one: TilePrediction) -> None:
+        files.write_tile(one.index, one.tile.number, one.tile.output, one.probability)
+        if objects and one.last_of_plane:
+            files.write_objects(one.index, model.objects(files.plane(one.index)))
+
     with files:
-        for one in model.tiles(image, predictor, rotations=rotations, tile=tile):
-            files.write(one.index, one.tile.output, one.probability)
-            if "objects" in outputs and one.last_of_plane:
-                files.write_objects(one.index, model.objects(files.plane(one.index)))
-            if one.number < one.total:
-                yield FileProgress(*at, one.number, one.total)
-            last = one.total
-    yield FileProgress(*at, last, last, tuple(files.paths.values()), notes=tuple(predictor.notes))
-    predictor.notes.clear()
+        # Only now, for what is there may have turned out to be damaged.
+        tiles = unfinished.tiles if unfinished is not None else {}
+        if unfinished is not None and (notes := _notes(unfinished, there, job_id(job), total)):
+            yield FileProgress(*at, 0, total, notes=tuple(notes))
+        if unfinished is not None and objects:
+            for index in indices:
+                # Interrupted between its last tile and its objects.
+                if len(tiles.get(index, ())) == len(plan) and index not in unfinished.objects:
+                    files.write_objects(index, model.objects(files.plane(index)))
+        skip = {index: frozenset(numbers) for index, numbers in tiles.items()}
+        with WriteBehind(write) as writer:
+            for one in model.tiles(
+                image,
+                task.predictor,
+                rotations=task.rotations,
+                tile=task.tile,
+                skip=skip,
+                ahead=True,
+            ):
+                writer.put(one)
+                if one.number < one.total:
+                    yield FileProgress(*at, one.number, one.total)
+    notes = tuple(task.predictor.notes)
+    task.predictor.notes.clear()
+    yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=notes)
+
+
+def _paths(out: Path, name: str, task: _Task) -> list[Path]:
+    return [out / f"{name}.{output}.{task.form}" for output in task.outputs]
+
+
+def _notes(
+    unfinished: Unfinished, there: dict[Path, str | None], job: str, total: int
+) -> list[str]:
+    """What is taken over and what will be replaced."""
+    notes = [unfinished.note] if unfinished.note else []
+    done = sum(map(len, unfinished.tiles.values()))
+    if done:
+        notes.append(f"{done} of {total} tiles were done before: the prediction goes on there.")
+    replaced = [path.name for path, made in there.items() if made != job]
+    if replaced:
+        one, it = ("was", "it is") if len(replaced) == 1 else ("were", "they are")
+        notes.append(
+            f"{' and '.join(replaced)} {one} made with another model, image or settings: {it} "
+            f"replaced when the new prediction is whole."
+        )
+    return notes
 
 
 def _check_stems(paths: Sequence[Path]) -> None:
@@ -164,7 +268,9 @@ def _check_stems(paths: Sequence[Path]) -> None:
             )
 
 
-def _description(model: Model, image: Image, rotations: bool | None, predictor: Predictor) -> str:
+def _description(
+    model: Model, image: Image, rotations: bool, predictor: Predictor, job: str = ""
+) -> str:
     """What made these files, as JSON, for whoever opens them later."""
     constants = model.normalisation(image)
     return json.dumps(
@@ -179,8 +285,9 @@ def _description(model: Model, image: Image, rotations: bool | None, predictor: 
                 "low": constants.low,
                 "high": constants.high,
             },
-            "rotations": model.header.rotations if rotations is None else rotations,
+            "rotations": rotations,
             "precision": predictor.precision,
             "device": predictor.device.type,
+            "job": job,
         }
     )

@@ -13,7 +13,7 @@ make them equal for every network whose prediction is local:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ __all__ = [
     "Box",
     "Tile",
     "TileGeometry",
+    "box_to_read",
     "check_tile",
     "equal_parts",
     "mirror_indices",
@@ -165,10 +166,19 @@ def read_mirrored(
     and returns (C, *that box).
     """
     indices = [mirror_indices(*span, n) for span, n in zip(box, shape, strict=True)]
-    inner = tuple((int(i.min()), int(i.max()) + 1) for i in indices)
+    inner = _held(indices)
     pixels = read(inner)
     if inner == tuple(box):
         return pixels
     for axis, (index, (first, _)) in enumerate(zip(indices, inner, strict=True), start=1):
         pixels = np.take(pixels, index - first, axis=axis)
     return pixels
+
+
+def box_to_read(box: Box, shape: Sizes) -> Box:
+    """The box that :func:`read_mirrored` asks for."""
+    return _held([mirror_indices(*span, n) for span, n in zip(box, shape, strict=True)])
+
+
+def _held(indices: Sequence[npt.NDArray[np.intp]]) -> Box:
+    return tuple((int(i.min()), int(i.max()) + 1) for i in indices)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from napari_unet.networks.geometry import Geometry
 from napari_unet.prediction.attention import AttentionPredictor
 from napari_unet.prediction.device import choose_device, choose_precision
 from napari_unet.prediction.output import DTYPES, write_tile
+from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.speed import way_for_prediction
 
@@ -149,33 +152,60 @@ class Model:
         tile: int | Sequence[int] | None = None,
         indices: Sequence[Index] | None = None,
         box: Box | None = None,
+        skip: Mapping[Index, Collection[int]] = MappingProxyType({}),
+        ahead: bool = False,
     ) -> Iterator[TilePrediction]:
         """Predict an image tile by tile, plane after plane, reading only what each tile needs.
 
         ``image`` comes from :meth:`as_image`; ``indices`` (default: all planes) and ``box`` limit
-        what is predicted; ``rotations`` as of :meth:`predict`. Errors as of
+        what is predicted, and ``skip`` names tiles of planes that are left out (they are counted).
+        ``rotations`` as of :meth:`predict`; ``ahead``: read in a thread while the network computes.
+        Errors as of
         :meth:`Predictor.tiles`.
         """
         views = self.header.rotations if rotations is None else rotations
         indices = list(image.indices()) if indices is None else indices
         size = tuple(tile) if isinstance(tile, Sequence) else tile
-        each = len(predictor.plan(image.spatial_shape, size, box))
+        shape = image.spatial_shape
+        plan = predictor.plan(shape, size, box)
         constants = self.normalisation(image)
 
-        def read(index: Index, part: Box) -> npt.NDArray[np.float32]:
-            return constants.apply(image.read(index, part))
+        def read(key: tuple[Index, Box]) -> npt.NDArray[np.float32]:
+            return constants.apply(image.read(*key))
 
-        for position, index in enumerate(indices):
-            tiles = predictor.tiles(partial(read, index), image.spatial_shape, size, box, views)
-            for number, (one, probability) in enumerate(tiles, 1):
-                yield TilePrediction(
-                    index,
-                    one,
-                    probability,
-                    position * each + number,
-                    len(indices) * each,
-                    number == each,
-                )
+        def keys() -> Iterator[tuple[Index, Box]]:
+            for index in indices:
+                for part in predictor.reads(shape, size, box, skip.get(index, ())):
+                    yield index, part
+
+        with ExitStack() as stack:
+            known = stack.enter_context(ReadAhead(read, keys())) if ahead else read
+            for position, index in enumerate(indices):
+                left_out = skip.get(index, ())
+                left = [one.number for one in plan if one.number not in left_out]
+                ranks = {one.number: rank for rank, one in enumerate(plan, 1)}
+
+                def pixels(part: Box, index: Index = index) -> npt.NDArray[np.float32]:
+                    return known((index, part))
+
+                for one, probability in predictor.tiles(pixels, shape, size, box, views, left_out):
+                    yield TilePrediction(
+                        index,
+                        one,
+                        probability,
+                        position * len(plan) + ranks[one.number],
+                        len(indices) * len(plan),
+                        one.number == left[-1],
+                    )
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the header and all weights: equal for models that predict the same."""
+        digest = hashlib.sha256(self.header.to_json().encode())
+        for name, tensor in self.network.state_dict().items():
+            values = tensor.detach().cpu().contiguous()
+            digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
+            digest.update(values.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
 
     def normalisation(self, image: Image) -> Normalisation:
         """The constants for one image: those of the training, or its own if the header says so."""

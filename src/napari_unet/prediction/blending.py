@@ -17,7 +17,7 @@ The image falls into *cells*, half a window long, each predicted by the same 1 t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -111,8 +111,16 @@ class Windows:
         """
         return [self._tile(cell, box) for cell in self._cells(box)]
 
-    def blend(self, box: Box, predict: Callable[[Box], Array]) -> Iterator[tuple[Tile, Array]]:
-        """Each of ``cells(box)`` with its probability (class, *output).
+    def inputs(self, box: Box, skip: Collection[int] = ()) -> list[Box]:
+        """What ``blend`` gives to ``predict``, in this order."""
+        wanted = self._wanted(box, skip)
+        return [self._input(window) for window in self._needed(wanted)]
+
+    def blend(
+        self, box: Box, predict: Callable[[Box], Array], skip: Collection[int] = ()
+    ) -> Iterator[tuple[Tile, Array]]:
+        """Each of ``cells(box)``, but the numbers in ``skip``, with its probability
+        (class, *output).
 
         ``predict`` is given the input of each window that is needed, once, as late as possible, and
         returns the probability (class, *at least the side of a window) that begins one border after
@@ -121,31 +129,48 @@ class Windows:
         """
         sums: dict[Position, Array] = {}
         done: set[Position] = set()
-        cells = self._cells(box)
-        if not cells:
-            return
-        needed = [
-            range(axis.windows_of(near[0])[0], axis.windows_of(near[-1])[-1] + 1)
-            for axis, near in zip(self._axes, self._near(box), strict=True)
-        ]
-        waiting = iter(self._ordered(needed))
-        for cell in cells:
+        wanted = self._wanted(box, skip)
+        waiting = iter(self._needed(wanted))
+        kept = set(wanted)
+        for cell in wanted:
             last = tuple(a.windows_of(c)[-1] for a, c in zip(self._axes, cell, strict=True))
             while last not in done:
                 window = next(waiting)
-                self._add(sums, window, predict(self._input(window)), box)
+                self._add(sums, window, predict(self._input(window)), box, kept)
                 done.add(window)
             yield self._tile(cell, box), sums.pop(cell)
 
+    def _wanted(self, box: Box, skip: Collection[int]) -> list[Position]:
+        cells = self._cells(box)
+        return [c for c in cells if self._number(c) not in skip] if skip else cells
+
+    def _needed(self, cells: Sequence[Position]) -> list[Position]:
+        """The windows that hold ``cells``, in the order in which they are predicted."""
+        needed = {
+            window
+            for cell in cells
+            for window in product(
+                *(axis.windows_of(c) for axis, c in zip(self._axes, cell, strict=True))
+            )
+        }
+        return sorted(needed, key=lambda window: [window[axis] for axis in self._order])
+
     def _add(
-        self, sums: dict[Position, Array], window: Position, probability: Array, box: Box
+        self,
+        sums: dict[Position, Array],
+        window: Position,
+        probability: Array,
+        box: Box,
+        kept: Collection[Position],
     ) -> None:
-        """Give the cells that lie in a window their weighted parts of it."""
+        """Give the ``kept`` cells that lie in a window their weighted parts of it."""
         inside = [
             [c for c in near if w in axis.windows_of(c)]
             for axis, near, w in zip(self._axes, self._near(box), window, strict=True)
         ]
         for cell in product(*inside):
+            if cell not in kept:
+                continue
             place = [
                 slice(a - w * axis.step, b - w * axis.step)
                 for axis, (a, b), w in zip(self._axes, self._output(cell, box), window, strict=True)
@@ -192,7 +217,10 @@ class Windows:
             (a - i - m, b - i - m)
             for (a, b), (i, _), m in zip(output, input_, self._geometry.border, strict=True)
         )
+        return Tile(self._number(cell), output, input_, crop)
+
+    def _number(self, cell: Position) -> int:
         number = 0
         for axis, c in zip(self._axes, cell, strict=True):
             number = number * axis.count + c
-        return Tile(number, output, input_, crop)
+        return number

@@ -2,101 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator, Sequence
+import json
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
 import tifffile
+import zarr
 
 from napari_unet.errors import UserError
 from napari_unet.images.axes import Box, Index
 from napari_unet.images.image import Image
 from napari_unet.prediction.output import DTYPES, write_tile
+from napari_unet.prediction.tiff_files import OutputTiff, explained
+from napari_unet.prediction.unfinished import Unfinished
 from napari_unet.prediction.zarr_files import OutputZarr
 
+log = logging.getLogger(__name__)
+
 FORMATS = ("tif", "zarr")
-
-BIG = 2**31  # bytes; beyond, some readers of classic TIFF fail, and from 2**32 all
-
-
-class OutputTiff:
-    """A TIFF under a temporary name, memory-mapped as ``array``, until ``commit`` or ``discard``.
-
-    Pixels are stored plane after plane and uncompressed, so that boxes can be written in any order
-    and a reader can map the file in turn; beyond 2 GB it is a BigTIFF. OME-XML tells axes, pixel
-    size (micrometres, by spatial axis), channel names and ``description``; the resolution tags say
-    the pixel size to readers without OME. Space on disk is taken at once: a full disk is an error
-    here and never a crash later.
-
-    Raises
-    ------
-    UserError
-        The file cannot be written, or the disk is too full for it.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        shape: Sequence[int],
-        axes: str,
-        dtype: npt.DTypeLike,
-        *,
-        spacing: Sequence[float] | None = None,
-        names: Sequence[str] = (),
-        description: str = "",
-    ) -> None:
-        self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        metadata: dict[str, Any] = {"axes": axes.upper(), "Description": description}
-        resolution: dict[str, Any] = {}
-        if spacing is not None:
-            for axis, size in zip("xyz", reversed(spacing), strict=False):
-                metadata[f"PhysicalSize{axis.upper()}"] = size
-                metadata[f"PhysicalSize{axis.upper()}Unit"] = "µm"
-            y, x = spacing[-2:]
-            resolution = {"resolution": (1e4 / x, 1e4 / y), "resolutionunit": "CENTIMETER"}
-        if names:
-            metadata["Channel"] = {"Name": list(names)}
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-        with _explained(path):
-            try:
-                self.array = tifffile.memmap(
-                    self._temporary,
-                    shape=tuple(shape),
-                    dtype=np.dtype(dtype),
-                    photometric="minisblack",
-                    ome=True,
-                    bigtiff=size > BIG,
-                    metadata=metadata,
-                    **resolution,
-                )
-                _allocate(self._temporary, self.array.offset, size)
-            except BaseException:
-                self.discard()
-                raise
-
-    def commit(self) -> None:
-        """Give the file its name, in place of an older one. ``array`` must no longer be used."""
-        with _explained(self.path):
-            self.array.flush()
-            self._close()
-            self._temporary.replace(self.path)
-
-    def discard(self) -> None:
-        """Remove the file; an older one of its name stays as it is."""
-        self._close()
-        self._temporary.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        # Windows neither renames nor removes a file that is mapped.
-        array = self.__dict__.pop("array", None)
-        if array is not None:
-            array._mmap.close()
 
 
 class PredictionFiles:
@@ -106,6 +35,9 @@ class PredictionFiles:
     ``probability`` is float32 (class, [t,] [z,] y, x); ``classes`` uint8, ``objects`` int32 and
     ``uncertainty`` float32 are ([t,] [z,] y, x). Used as a context: at its end all files get their
     names, after an error (or a cancel that raises one) none does and nothing is left behind.
+
+    With ``unfinished`` what is done stays behind in its folder instead, and is the beginning of the
+    next attempt; with it, tiles are written by :meth:`write_tile`, which remembers them.
 
     >>> with PredictionFiles(folder, stem, ["objects"], image, names) as files:  # doctest: +SKIP
     ...     for index in image.indices():
@@ -129,6 +61,8 @@ class PredictionFiles:
         *,
         description: str = "",
         form: str = "tif",
+        chunk: Sequence[int] | None = None,
+        unfinished: Unfinished | None = None,
     ) -> None:
         for output in outputs:
             if output not in DTYPES:
@@ -140,33 +74,75 @@ class PredictionFiles:
         self._image = image
         self._names = tuple(class_names)
         self._description = description
+        self._chunk = chunk
+        self._unfinished = unfinished
         self._files: dict[str, OutputTiff | OutputZarr] = {}
         self._scratch: OutputTiff | None = None
 
     def __enter__(self) -> Self:
+        unfinished = self._unfinished
+        try:
+            if unfinished is None or not unfinished.resumed or not self._go_on():
+                self._open_all(resume=False)
+            if unfinished is not None:
+                unfinished.ready()
+        except BaseException:
+            if unfinished is not None and not unfinished.resumed:
+                for file in self._all():
+                    file.close()
+                unfinished.remove()
+            self._leave()
+            raise
+        return self
+
+    def _go_on(self) -> bool:
+        """Open what an earlier attempt has left; without it, begin again."""
+        assert self._unfinished is not None
+        try:
+            self._open_all(resume=True)
+        except Exception as error:  # zarr and tifffile raise almost anything on damaged files
+            log.warning("what was done cannot be used: %s", error)
+            for file in self._all():
+                file.close()
+            self._files, self._scratch = {}, None
+            self._unfinished.begin_again()
+            self._unfinished.note = (
+                f"What was done of {self._image.name} is damaged: it is begun again."
+            )
+            return False
+        return True
+
+    def _open_all(self, *, resume: bool) -> None:
         image = self._image
         shape, axes = (
             (*image.leading_shape, *image.spatial_shape),
             (image.leading_axes + image.spatial_axes),
         )
-        try:
-            for output, path in self.paths.items():
-                with _explained(path.parent):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                self._files[output] = self._open(output, path, shape, axes)
-            kept = "probability" in self.paths and self._form == "tif"  # mapped, not read
-            if "objects" in self.paths and not kept:
-                # Objects need a whole plane of probabilities, which may not fit in memory.
-                self._scratch = OutputTiff(
-                    self.paths["objects"].with_suffix(".scratch"),
-                    (len(self._names), *image.spatial_shape),
-                    "c" + image.spatial_axes,
-                    np.float32,
-                )
-        except BaseException:
-            self._discard()
-            raise
-        return self
+        for output, path in self.paths.items():
+            with explained(path.parent):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._in_folder(path)
+            if resume and temporary is not None and not temporary.exists():
+                # The last attempt ended while names were given.
+                if made_by(path) != json.loads(self._description).get("job"):
+                    raise ValueError(f"{temporary} is missing")
+                continue
+            self._files[output] = self._open(output, path, shape, axes, temporary, resume)
+        kept = "probability" in self.paths and self._form == "tif"  # mapped, not read
+        if "objects" in self._files and not kept:
+            # Objects need a whole plane of probabilities, which may not fit in memory.
+            path = self.paths["objects"].with_suffix(".scratch")
+            self._scratch = OutputTiff(
+                path,
+                (len(self._names), *image.spatial_shape),
+                "c" + image.spatial_axes,
+                np.float32,
+                temporary=self._in_folder(path),
+                resume=resume,
+            )
+
+    def _in_folder(self, path: Path) -> Path | None:
+        return None if self._unfinished is None else self._unfinished.folder / path.name
 
     def __exit__(
         self,
@@ -177,13 +153,23 @@ class PredictionFiles:
         try:
             if kind is None:
                 for file in self._files.values():
-                    with _explained(file.path):
+                    with explained(file.path):
                         file.commit()
+                if self._scratch is not None:
+                    self._scratch.discard()
+                if self._unfinished is not None:
+                    self._unfinished.remove()
         finally:
-            self._discard()
+            self._leave()
 
     def _open(
-        self, output: str, path: Path, shape: tuple[int, ...], axes: str
+        self,
+        output: str,
+        path: Path,
+        shape: tuple[int, ...],
+        axes: str,
+        temporary: Path | None,
+        resume: bool,
     ) -> OutputTiff | OutputZarr:
         by_class = output == "probability"
         if by_class:
@@ -192,21 +178,43 @@ class PredictionFiles:
             "spacing": self._image.spacing,
             "names": self._names if by_class else (),
             "description": self._description,
+            "temporary": temporary,
+            "resume": resume,
         }
         if self._form == "tif":
             return OutputTiff(path, shape, axes, DTYPES[output], **about)
-        with _explained(path):
-            return OutputZarr(path, shape, axes, DTYPES[output], dims=self._image.dims, **about)
+        with explained(path):
+            dims = self._image.dims
+            return OutputZarr(
+                path, shape, axes, DTYPES[output], dims=dims, chunk=self._chunk, **about
+            )
 
-    def _discard(self) -> None:
-        for file in (*self._files.values(), self._scratch):
-            if file is not None:
+    def _all(self) -> list[OutputTiff | OutputZarr]:
+        scratch = () if self._scratch is None else (self._scratch,)
+        return [*self._files.values(), *scratch]
+
+    def _leave(self) -> None:
+        for file in self._all():
+            if self._unfinished is None:
                 file.discard()
+            else:
+                file.close()
+        if self._unfinished is not None:
+            self._unfinished.close()
+
+    def write_tile(
+        self, index: Index, number: int, box: Box, probability: npt.NDArray[np.float32]
+    ) -> None:
+        """:meth:`write`, and remember that this tile is done."""
+        self.write(index, box, probability)
+        if self._unfinished is not None:
+            with explained(self._unfinished.folder):
+                self._unfinished.tile_done(index, number)
 
     def write(self, index: Index, box: Box, probability: npt.NDArray[np.float32]) -> None:
         """Put the probability (class, *box) of one tile, and what follows from it, in its place."""
         arrays = {name: file.array for name, file in self._files.items()}
-        with _explained(next(iter(self.paths.values()))):
+        with explained(next(iter(self.paths.values()))):
             write_tile(arrays, index, box, probability)
             if self._scratch is not None:
                 write_tile({"probability": self._scratch.array}, (), box, probability)
@@ -223,25 +231,25 @@ class PredictionFiles:
 
     def write_objects(self, index: Index, objects: npt.NDArray[np.int32]) -> None:
         """Put the objects (*spatial) of one plane in their place."""
-        with _explained(self.paths["objects"]):
+        with explained(self.paths["objects"]):
             self._files["objects"].array[(*index, ...)] = objects
+        if self._unfinished is not None:
+            with explained(self._unfinished.folder):
+                self._unfinished.objects_done(index)
 
 
-def _allocate(path: Path, offset: int, size: int) -> None:
-    """Take the space on disk: a process that writes to a mapped file without any is killed."""
-    with path.open("r+b") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), offset, size)
-            return
-        file.seek(offset)
-        zeros = bytes(2**22)
-        for start in range(0, size, len(zeros)):
-            file.write(zeros[: size - start])
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def made_by(path: Path) -> str | None:
+    """The ``job`` in the description of an output of ours; None for anything else."""
     try:
-        yield
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        if path.is_dir():
+            description = str(zarr.open_group(path, mode="r").attrs["napari_unet"])
+        else:
+            with tifffile.TiffFile(path) as file:
+                found = ElementTree.fromstring(file.ome_metadata or "<none/>").find(
+                    ".//{*}Image/{*}Description"
+                )
+            description = "" if found is None else found.text or ""
+        job = json.loads(description).get("job")
+    except Exception:  # whatever it is, it was not made by us
+        return None
+    return job if isinstance(job, str) else None

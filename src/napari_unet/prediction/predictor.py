@@ -9,7 +9,7 @@ tile is a part of the image that the same windows cover.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from inspect import signature
 
 import numpy as np
@@ -21,6 +21,7 @@ from napari_unet.errors import UserError
 from napari_unet.images.tiling import (
     Box,
     Tile,
+    box_to_read,
     check_tile,
     equal_parts,
     plan_tiles,
@@ -112,13 +113,14 @@ class Predictor:
         tile: int | Sizes | None = None,
         box: Box | None = None,
         rotations: bool = False,
+        skip: Collection[int] = (),
     ) -> Iterator[tuple[Tile, Array]]:
         """Each tile of the plan for an image of ``shape``, with the probability of its output.
 
         ``read`` is asked for one tile's input at a time, so that the image need not fit in memory.
         ``tile`` is the wished output size (see ``default_tile``; of no effect where windows are
         blended); ``box`` limits what is predicted. With ``rotations`` the eight symmetric views are
-        averaged.
+        averaged. ``skip``: numbers of tiles that are left out.
 
         Raises
         ------
@@ -127,10 +129,25 @@ class Predictor:
         """
         if not self.geometry.tile_exact:
             check_tile(tile)
-            yield from self._blended(read, shape, box, rotations)
+            yield from self._blended(read, shape, box, rotations, skip)
             return
         for one in self.plan(shape, tile, box):
-            yield one, self._tile(one, read, shape, rotations)
+            if one.number not in skip:
+                yield one, self._tile(one, read, shape, rotations)
+
+    def reads(
+        self,
+        shape: Sizes,
+        tile: int | Sizes | None = None,
+        box: Box | None = None,
+        skip: Collection[int] = (),
+    ) -> list[Box]:
+        """The boxes that ``tiles`` asks ``read`` for, in this order, while memory lasts."""
+        if not self.geometry.tile_exact:
+            inputs = Windows(shape, self.geometry).inputs(box or _whole(shape), skip)
+        else:
+            inputs = [t.input for t in self.plan(shape, tile, box) if t.number not in skip]
+        return [box_to_read(one, shape) for one in inputs]
 
     def plan(
         self, shape: Sizes, tile: int | Sizes | None = None, box: Box | None = None
@@ -184,7 +201,12 @@ class Predictor:
         return _assemble(box, self.tiles(read, shape, box=box))
 
     def _blended(
-        self, read: Read, shape: Sizes, box: Box | None, rotations: bool
+        self,
+        read: Read,
+        shape: Sizes,
+        box: Box | None,
+        rotations: bool,
+        skip: Collection[int],
     ) -> Iterator[tuple[Tile, Array]]:
         def predict(window: Box) -> Array:
             try:
@@ -201,7 +223,7 @@ class Predictor:
                 f"device."
             )
 
-        yield from Windows(shape, self.geometry).blend(box or _whole(shape), predict)
+        yield from Windows(shape, self.geometry).blend(box or _whole(shape), predict, skip)
 
     def _tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
         sides = [b - a for a, b in tile.output]

@@ -14,7 +14,23 @@ import zarr
 
 CHUNK = {2: 512, 3: 64}
 """Side of a chunk by number of spatial axes; other axes are cut into single positions."""
+LARGEST = {2: 1024, 3: 128}
+"""Side of a chunk, at most, where it follows the tiles."""
 _KIND = {"t": "time", "c": "channel"}
+
+
+def chunk_sides(tile: Sequence[int]) -> tuple[int, ...]:
+    """Sides of chunks for tiles of these sides: a tile fills whole chunks wherever it can.
+
+    A chunk that two tiles share is read, decoded, encoded and written once for each of them.
+    """
+    dims = len(tile)
+    sides = []
+    for side in tile:
+        least = -(-side // LARGEST[dims])
+        parts = next((k for k in range(least, 4 * least + 1) if side % k == 0), None)
+        sides.append(side // parts if parts else CHUNK[dims])
+    return tuple(sides)
 
 
 class OutputZarr:
@@ -22,7 +38,8 @@ class OutputZarr:
 
     ``array`` takes boxes in any order; what is written goes to disk at once, compressed, and
     memory holds no more than the chunks that a box touches. Nothing is allocated beforehand: a full
-    disk is an OSError when a box is written.
+    disk is an OSError when a box is written. ``chunk``: sides by spatial axis. ``temporary`` and
+    ``resume`` as of ``OutputTiff``.
     """
 
     def __init__(
@@ -36,14 +53,22 @@ class OutputZarr:
         spacing: Sequence[float] | None = None,
         names: Sequence[str] = (),
         description: str = "",
+        chunk: Sequence[int] | None = None,
+        temporary: Path | None = None,
+        resume: bool = False,
     ) -> None:
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        sides = [min(n, CHUNK[dims]) for n in shape[-dims:]]
+        self._temporary = temporary or path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._resumed = resume
+        if resume:
+            self.array: Any = zarr.open_group(self._temporary, mode="r+")["0"]
+            return
+        wished = chunk or (CHUNK[dims],) * dims
+        sides = [min(n, side) for n, side in zip(shape[-dims:], wished, strict=True)]
         try:
             self._remove(self._temporary)
             group = zarr.open_group(self._temporary, mode="w", zarr_format=2)
-            self.array: Any = group.create_array(
+            self.array = group.create_array(
                 "0",
                 shape=tuple(shape),
                 chunks=(*(1,) * (len(shape) - dims), *sides),
@@ -58,8 +83,11 @@ class OutputZarr:
 
     def commit(self) -> None:
         """Give the image its name, in place of an older one."""
-        self.__dict__.pop("array", None)
-        old = self.path.with_name(f".{self.path.name}.{os.getpid()}.old")
+        self.close()
+        if self._resumed:  # what a killed process was writing
+            for stray in self._temporary.rglob("*.partial"):
+                stray.unlink()
+        old = self._temporary.with_name(f".{self.path.name}.{os.getpid()}.old")
         if self.path.exists():
             self.path.rename(old)  # a folder cannot be renamed over another
         self._temporary.rename(self.path)
@@ -67,8 +95,12 @@ class OutputZarr:
 
     def discard(self) -> None:
         """Remove the image; an older one of its name stays as it is."""
-        self.__dict__.pop("array", None)
+        self.close()
         self._remove(self._temporary)
+
+    def close(self) -> None:
+        """Leave what there is under the temporary name."""
+        self.__dict__.pop("array", None)
 
     @staticmethod
     def _remove(folder: Path) -> None:

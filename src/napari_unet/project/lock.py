@@ -5,30 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 
 from napari_unet.errors import UserError
-
-_FAR = 2**20
-"""Byte that Windows locks: far behind the text, which others may then still read."""
-
-
-def _take(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, _FAR, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            # flock, not lockf: it also keeps two projects of the same process apart.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+from napari_unet.locks import take
 
 
 class FolderLock:
@@ -42,7 +22,7 @@ class FolderLock:
         """Take the lock. Raises UserError when another process (or this one) holds it."""
         self.path = folder / "lock"
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _take(descriptor):
+        if not take(descriptor):
             holder = os.read(descriptor, 4096).decode(errors="replace")
             os.close(descriptor)
             raise UserError(

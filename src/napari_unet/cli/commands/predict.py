@@ -55,6 +55,13 @@ def predict(
             help="tif, or zarr for OME-Zarr folders: compressed, in chunks, for large volumes.",
         ),
     ] = "tif",
+    afresh: Annotated[
+        bool,
+        typer.Option(
+            "--afresh",
+            help="Predict everything again, also what is finished or half done already.",
+        ),
+    ] = False,
     axes: Axes = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -64,7 +71,8 @@ def predict(
     For each image writes DIR/<name>.classes.tif (uint8), .objects.tif (int32), .probability.tif
     (float32; class, [t,] [z,] y, x) or .uncertainty.tif (float32, 0 to 1), and prints their paths.
     Images are read and written piece by piece and may be larger than the memory (not so objects:
-    they are found in a whole plane or volume).
+    they are found in a whole plane or volume). Interrupted in any way, the same command goes on
+    where it stopped; an output has its name only when it is whole.
 
     \b
     Examples:
@@ -84,6 +92,8 @@ def predict(
         tile=tile,
         fast=fast,
         form=form,
+        resume=True,
+        afresh=afresh,
         axes=axes,
         device=device,
         precision=precision,
