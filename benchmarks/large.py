@@ -10,6 +10,8 @@ Each size is a generated zarr (uint8, chunks of 512), predicted to zarr by a pro
 - ``bare_seconds_per_megapixel``: the network alone, again and again on one tile with its halo in
   memory, per pixel that the tile predicts; ``share_of_bare`` is what reading and writing leave of
   that. The network alone is timed before and after, and the median taken, for machines are uneven;
+- ``share_of_cpu``: the same in processor time, which hardly changes while others use the machine:
+  reading and writing on another core count in full here;
 - ``share_without_halo``: the same against the network on a piece without any halo, for which every
   pixel counts. Overlap tiles cannot reach 1 here: it says what the halo costs;
 - ``more_memory_mib``: the greatest resident set while predicting, less that of the idle process
@@ -99,8 +101,8 @@ class Memory:
         self._thread.join()
 
 
-def bare(predictor: Any, side: int, tile: int | None, repeats: int) -> tuple[float, float]:
-    """Seconds per megapixel of the network alone: with the halo of a tile, and without any."""
+def bare(predictor: Any, side: int, tile: int | None, repeats: int) -> tuple[float, ...]:
+    """Wall and CPU seconds per megapixel of the network alone: with a tile's halo, and without."""
     plan = predictor.plan((side, side), tile)
     one = plan[len(plan) // 2]
     pixels = np.random.default_rng(0).random((1, *(b - a for a, b in one.input)), np.float32)
@@ -108,15 +110,17 @@ def bare(predictor: Any, side: int, tile: int | None, repeats: int) -> tuple[flo
     margins = predictor._margins(one, pixels.shape[1:])
     small = pixels[:, : sides[0], : sides[1]]
 
-    def seconds(piece: Any, margin: Any) -> float:
-        times = []
+    def seconds(piece: Any, margin: Any) -> tuple[float, float]:
+        wall, cpu = [], []
         for _ in range(repeats):
-            clock = time.perf_counter()
+            clocks = time.perf_counter(), time.process_time()
             predictor._probability(piece, margin, False)
-            times.append(time.perf_counter() - clock)
-        return statistics.median(times) / (sides[0] * sides[1]) * 1e6
+            wall.append(time.perf_counter() - clocks[0])
+            cpu.append(time.process_time() - clocks[1])
+        per = 1e6 / (sides[0] * sides[1])
+        return statistics.median(wall) * per, statistics.median(cpu) * per
 
-    return seconds(pixels, margins), seconds(small, None)
+    return *seconds(pixels, margins), *seconds(small, None)
 
 
 def child(chosen: argparse.Namespace) -> None:
@@ -132,7 +136,7 @@ def child(chosen: argparse.Namespace) -> None:
 
     gc.collect()
     with Memory() as memory:
-        clock = time.perf_counter()
+        clock, cpu = time.perf_counter(), time.process_time()
         for _ in predict_files(
             model,
             folder / f"{side}.zarr",
@@ -146,7 +150,7 @@ def child(chosen: argparse.Namespace) -> None:
             resume=True,
         ):
             pass
-        seconds = time.perf_counter() - clock
+        seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
     after = [bare(predictor, side, chosen.tile, chosen.repeats)] if chosen.repeats else []
     tile = predictor.plan((side, side), chosen.tile)[0].output
     measured = {
@@ -161,12 +165,16 @@ def child(chosen: argparse.Namespace) -> None:
         "precision": predictor.precision,
     }
     if before:
-        with_halo, without = (statistics.mean(pair) for pair in zip(*before, *after, strict=True))
+        wall, bare_cpu, without, _ = (
+            statistics.mean(pair) for pair in zip(*before, *after, strict=True)
+        )
+        per = 1e6 / side**2
         measured |= {
-            "bare_seconds_per_megapixel": round(with_halo, 4),
+            "bare_seconds_per_megapixel": round(wall, 4),
             "bare_without_halo": round(without, 4),
-            "share_of_bare": round(with_halo / (seconds / side**2 * 1e6), 3),
-            "share_without_halo": round(without / (seconds / side**2 * 1e6), 3),
+            "share_of_bare": round(wall / (seconds * per), 3),
+            "share_of_cpu": round(bare_cpu / (cpu * per), 3),
+            "share_without_halo": round(without / (seconds * per), 3),
         }
     print(json.dumps(measured))
 

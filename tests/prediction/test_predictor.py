@@ -267,6 +267,16 @@ def test_default_tile(shape: tuple[int, ...], tile: tuple[int, ...]) -> None:
     assert default_tile(shape, CPU) == tile
 
 
+@pytest.mark.parametrize(("width", "side"), [(16, 1008), (32, 768), (64, 512)])
+def test_a_large_plane_is_cut_into_larger_tiles_as_far_as_memory_goes(
+    width: int, side: int
+) -> None:
+    one = predictor("unet", {"depth": 4, "width": width, "padding": "same"})
+    (a, b), _ = one.plan((20_000, 20_000))[0].output
+    assert abs(b - a - side) <= 16
+    assert len(one.plan((4000, 4000))) == 64
+
+
 def test_a_box_that_fits_is_predicted_in_one_piece() -> None:
     one = predictor("unet", {"depth": 1, "width": 2})
     assert len(one.plan((5000, 5000), box=((400, 1000), (700, 1300)))) == 1

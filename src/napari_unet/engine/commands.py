@@ -117,6 +117,8 @@ class Predict(Message):
     ``outputs`` maps 'probability' (float32, leading + class + spatial), 'classes' (uint8),
     'objects' (int32), 'uncertainty' (float32), the last three leading + spatial, to where to write.
     ``indices``: which planes (None = all). Every tile is reported by a ``TileDone``.
+    ``box``: only this part of one plane, and arrays of its sides, without leading axes. ``like``:
+    an open image whose normalisation is used, for a piece or a coarser level of it.
     """
 
     type: Literal["predict"] = "predict"
@@ -124,6 +126,8 @@ class Predict(Message):
     image: str
     indices: tuple[Index, ...] | None = None
     outputs: dict[str, ArrayRef]
+    box: Box | None = None
+    like: str | None = None
     tile: int | None = None
     rotations: bool | None = None
     """None: as the recipe of the model says."""

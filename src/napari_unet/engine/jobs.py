@@ -35,7 +35,7 @@ from napari_unet.engine.protocol import (
 from napari_unet.engine.training_service import TrainingService
 from napari_unet.engine.workspace import Labels, Workspace
 from napari_unet.errors import UserError
-from napari_unet.images.image import Image, Index
+from napari_unet.images.image import Box, Image, Index
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model, TilePrediction
 from napari_unet.prediction.output import DTYPES, classes, uncertainty, write_tile
@@ -63,6 +63,9 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
     image = model.as_image(opened)
     arrays = _open_outputs(command, image, len(model.header.classes))
     indices = list(command.indices) if command.indices is not None else list(image.indices())
+    like = model.as_image(workspace.image(command.like)) if command.like is not None else None
+    if command.box is not None and (len(indices) != 1 or "objects" in arrays):
+        raise UserError("A part is predicted of one plane at a time, and objects only of a whole.")
     predictor = model.predictor(
         command.device or source.device, command.precision or source.precision
     )
@@ -71,9 +74,15 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
     if "objects" in arrays:
         whole = np.empty((len(model.header.classes), *image.spatial_shape), np.float32)
     for one in model.tiles(
-        image, predictor, rotations=command.rotations, tile=command.tile, indices=indices
+        image,
+        predictor,
+        rotations=command.rotations,
+        tile=command.tile,
+        indices=indices,
+        box=command.box,
+        like=like,
     ):
-        _write(arrays, one)
+        _write(arrays, one, command.box)
         if "objects" in arrays:
             write_tile({"probability": whole}, (), one.tile.output, one.probability)
             if one.last_of_plane:
@@ -92,7 +101,10 @@ def _open_outputs(command: Predict, image: Image, n_classes: int) -> dict[str, A
             raise UserError(f"There is no output {name!r}; choose from {', '.join(DTYPES)}.")
         array = open_array(ref, writable=True)
         classes_axis = (n_classes,) * (name == "probability")
-        wanted = (*image.leading_shape, *classes_axis, *image.spatial_shape)
+        if command.box is not None:
+            wanted = (*classes_axis, *(b - a for a, b in command.box))
+        else:
+            wanted = (*image.leading_shape, *classes_axis, *image.spatial_shape)
         if tuple(array.shape) != wanted or array.dtype != np.dtype(DTYPES[name]):
             raise UserError(
                 f"The array for the {name} of {image.name} is {array.dtype} {tuple(array.shape)}, "
@@ -102,14 +114,18 @@ def _open_outputs(command: Predict, image: Image, n_classes: int) -> dict[str, A
     return arrays
 
 
-def _write(arrays: dict[str, Any], one: TilePrediction) -> None:
+def _write(arrays: dict[str, Any], one: TilePrediction, part: Box | None) -> None:
     # In a file the class axis is the first, here it stands after the leading axes: napari shows
     # the last axes.
-    place = (*one.index, slice(None), *(slice(*span) for span in one.tile.output))
+    index, box = one.index, one.tile.output
+    if part is not None:
+        index = ()
+        box = tuple((a - s, b - s) for (a, b), (s, _) in zip(box, part, strict=True))
+    place = (*index, slice(None), *(slice(*span) for span in box))
     if "probability" in arrays:
         arrays["probability"][place] = one.probability
     rest = {name: array for name, array in arrays.items() if name != "probability"}
-    write_tile(rest, one.index, one.tile.output, one.probability)
+    write_tile(rest, index, box, one.probability)
 
 
 class _Truth:

@@ -154,13 +154,14 @@ class Model:
         box: Box | None = None,
         skip: Mapping[Index, Collection[int]] = MappingProxyType({}),
         ahead: bool = False,
+        like: Image | None = None,
     ) -> Iterator[TilePrediction]:
         """Predict an image tile by tile, plane after plane, reading only what each tile needs.
 
         ``image`` comes from :meth:`as_image`; ``indices`` (default: all planes) and ``box`` limit
         what is predicted, and ``skip`` names tiles of planes that are left out (they are counted).
-        ``rotations`` as of :meth:`predict`; ``ahead``: read in a thread while the network computes.
-        Errors as of
+        ``rotations`` as of :meth:`predict`; ``ahead``: read in a thread while the network computes;
+        ``like``: the image whose normalisation is used instead. Errors as of
         :meth:`Predictor.tiles`.
         """
         views = self.header.rotations if rotations is None else rotations
@@ -168,7 +169,7 @@ class Model:
         size = tuple(tile) if isinstance(tile, Sequence) else tile
         shape = image.spatial_shape
         plan = predictor.plan(shape, size, box)
-        constants = self.normalisation(image)
+        constants = self.normalisation(like or image)
 
         def read(key: tuple[Index, Box]) -> npt.NDArray[np.float32]:
             return constants.apply(image.read(*key))

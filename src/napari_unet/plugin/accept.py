@@ -11,6 +11,7 @@ from skimage.measure import label
 
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.engine.protocol import Box, Index
+from napari_unet.plugin.derived import pixels
 
 
 def accept_box(labels: Any, prediction: Any, kind: LabelKind, index: Index, box: Box) -> int:
@@ -19,7 +20,7 @@ def accept_box(labels: Any, prediction: Any, kind: LabelKind, index: Index, box:
     ``prediction``: a Labels layer of class indices or, for labels of the kind objects, of ids.
     What the user painted there stays as it is.
     """
-    inside = np.zeros(prediction.data[index].shape, bool)
+    inside = np.zeros(pixels(prediction)[index].shape, bool)
     inside[tuple(slice(a, b) for a, b in box)] = True
     return _accept(labels, prediction, kind, index, inside)
 
@@ -28,7 +29,7 @@ def accept_object(
     labels: Any, prediction: Any, kind: LabelKind, index: Index, position: tuple[int, ...]
 ) -> int:
     """Turn the predicted object under a pixel of one plane into a label."""
-    plane = np.asarray(prediction.data[index])
+    plane = np.asarray(pixels(prediction)[index])
     if any(not 0 <= p < n for p, n in zip(position, plane.shape, strict=True)):
         return 0
     value = plane[position]
@@ -41,7 +42,7 @@ def accept_object(
 def _accept(
     labels: Any, prediction: Any, kind: LabelKind, index: Index, inside: npt.NDArray[np.bool_]
 ) -> int:
-    plane = np.asarray(prediction.data[index])
+    plane = np.asarray(pixels(prediction)[index])
     painted = np.asarray(labels.data[index])
     if kind == "objects":
         values = label(plane, background=0)  # parts of different ids stay apart

@@ -66,6 +66,15 @@ class Correcting:
             self._session.tell("error", str(error))
         self.changed.emit()
 
+    def known(
+        self, entry: ImageEntry, index: Index, rows: npt.NDArray[Any], columns: npt.NDArray[Any]
+    ) -> npt.NDArray[np.bool_]:
+        """(rows, columns): which of these pixels of a plane have been predicted."""
+        plane = self._predicted.get((entry.id, index))
+        if plane is None or plane.shape != entry.image.spatial_shape:
+            return np.zeros((len(rows), len(columns)), bool)
+        return plane[np.ix_(rows, columns)] != UNLABELLED
+
     def painted(self, one: LabelEntry, before: npt.NDArray[Any], index: Index) -> None:
         """A stroke changed a plane that was ``before``; ``one.sent`` holds what it is now."""
         plane = self._predicted.get((one.entry.id, index))

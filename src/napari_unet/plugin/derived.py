@@ -3,6 +3,7 @@ updated in place."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,29 @@ def colormap(colors: dict[int, str]) -> Any:
     return DirectLabelColormap(color_dict=shown | colors)
 
 
+LARGE = 2**24
+"""Pixels of a plane from which its results are shown by levels: napari then draws what is on screen
+instead of the whole plane."""
+
+
+def is_large(entry: ImageEntry) -> bool:
+    """Whether the planes of an image are large."""
+    return math.prod(entry.image.spatial_shape) > LARGE
+
+
+def pixels(layer: Any) -> Any:
+    """The array of a layer at full resolution."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def levels(whole: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """``whole`` and coarser views of it (every second pixel, ..): no memory, always current."""
+    found = [whole]
+    while max(found[-1].shape[-2:]) > 2048:
+        found.append(found[-1][..., ::2, ::2])
+    return found
+
+
 def class_layer(viewer: Any, entry: ImageEntry, classes: list[ClassInfo]) -> Any:
     """``<image>: prediction``, class indices; background is not shown."""
     layer = find(viewer, entry, "prediction")
@@ -78,7 +102,7 @@ def class_layer(viewer: Any, entry: ImageEntry, classes: list[ClassInfo]) -> Any
             viewer,
             layer,
             viewer.add_labels,
-            np.zeros(entry.shape, np.uint8),
+            _zeros(entry, np.uint8),
             name=f"{entry.name}: prediction",
             colormap=colormap(colors),
             opacity=0.45,
@@ -99,7 +123,7 @@ def image_layer(viewer: Any, entry: ImageEntry, wanted: str, top: float, cmap: s
             viewer,
             layer,
             viewer.add_image,
-            np.zeros(entry.shape, np.float32),
+            _zeros(entry, np.float32),
             name=f"{entry.name}: {wanted}",
             colormap=cmap,
             contrast_limits=(0, top),
@@ -119,7 +143,7 @@ def object_layer(viewer: Any, entry: ImageEntry) -> Any:
             viewer,
             layer,
             viewer.add_labels,
-            np.zeros(entry.shape, np.int32),
+            _zeros(entry, np.int32),
             name=f"{entry.name}: objects",
             opacity=0.6,
             metadata=note(entry, "objects"),
@@ -128,7 +152,21 @@ def object_layer(viewer: Any, entry: ImageEntry) -> Any:
     return layer
 
 
-def _replace(viewer: Any, old: Any, add: Any, data: npt.NDArray[Any], **arguments: Any) -> Any:
+def _zeros(entry: ImageEntry, dtype: npt.DTypeLike) -> Any:
+    whole = np.zeros(entry.shape, dtype)
+    return levels(whole) if is_large(entry) else whole
+
+
+def put(layer: Any, values: npt.NDArray[Any]) -> None:
+    """Another content for the whole of a layer of ours; ``values`` must not change any more."""
+    if layer.multiscale:
+        layer.data[0][...] = values
+        layer.refresh()
+    else:
+        layer.data = values
+
+
+def _replace(viewer: Any, old: Any, add: Any, data: Any, **arguments: Any) -> Any:
     """Add a layer below the labels being painted, without taking the selection away."""
     active = viewer.layers.selection.active
     if old is not None:
@@ -150,7 +188,7 @@ def _replace(viewer: Any, old: Any, add: Any, data: npt.NDArray[Any], **argument
 def write_box(layer: Any, index: Index, box: Box, values: npt.NDArray[Any]) -> None:
     """Put values into a part of one plane and show them, with as little work as possible."""
     place = (*index, *(slice(a, b) for a, b in box))
-    layer.data[place] = values
+    pixels(layer)[place] = values
     layer.refresh(thumbnail=False, extent=False, highlight=False)
 
 

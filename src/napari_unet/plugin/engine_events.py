@@ -26,9 +26,9 @@ from napari_unet.engine.protocol import (
     TrainingResumed,
     TrainingStarted,
 )
-from napari_unet.plugin import derived, verifying
+from napari_unet.plugin import derived, overview, verifying
 from napari_unet.plugin.loaded_model import know_model
-from napari_unet.plugin.predicting import finish_prediction
+from napari_unet.plugin.predicting import finish_prediction, show_tile
 from napari_unet.plugin.state import TileRow
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def _preview(session: Session, event: PreviewReady) -> None:
     if "prediction" in session.shown:
         layer = derived.class_layer(viewer, entry, session.classes)
         derived.write_box(layer, event.index, event.box, classes)
+        if len(event.box) == 2:
+            overview.replaced(viewer, entry, event.index, event.box)
     if "probability" in session.shown:
         layer = derived.image_layer(viewer, entry, "probability", 1.0, "magenta")
         derived.write_box(layer, event.index, event.box, 1 - probability[0])
@@ -153,6 +155,7 @@ def _tile(session: Session, event: TileDone) -> None:
         event.foreground,
         float("nan") if event.loss is None else event.loss,
     )
+    show_tile(session, event.job, event.index, event.output)
 
 
 def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.protocol import BoundaryWeights, Cancel, Predict, PredictFiles
+from napari_unet.engine.protocol import (
+    BoundaryWeights,
+    Box,
+    Cancel,
+    Index,
+    Predict,
+    PredictFiles,
+)
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.tiling import plan_tiles
 from napari_unet.networks import registry
-from napari_unet.plugin import derived
+from napari_unet.plugin import derived, overview
 from napari_unet.plugin.attention import finish_attention
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.recipe import recipe_of
@@ -85,7 +92,7 @@ def finish_prediction(session: Session, job: str) -> None:
     if "weights" in arrays:
         index, top = arrays["index"], float(arrays["weights"].max())
         layer = derived.image_layer(viewer, entry, "boundary weights", 10.0, "hot")
-        layer.data[index] = arrays["weights"]
+        derived.pixels(layer)[index] = arrays["weights"]
         layer.contrast_limits = (0, max(top, 1e-3))
         layer.refresh()
         if top == 0:
@@ -97,23 +104,38 @@ def finish_prediction(session: Session, job: str) -> None:
         finish_attention(session, entry, arrays)
         return
     layer = derived.class_layer(viewer, entry, session.classes)
-    layer.data = np.array(arrays["classes"])
+    derived.put(layer, np.array(arrays["classes"]))
+    overview.remove(viewer, entry)
     whole = tuple((0, n) for n in entry.image.spatial_shape)
     for index in entry.image.indices():
-        session.correcting.predicted(entry, index, whole, layer.data[index])
+        session.correcting.predicted(entry, index, whole, derived.pixels(layer)[index])
     if "objects" in arrays:
-        derived.object_layer(viewer, entry).data = np.array(arrays["objects"])
+        derived.put(derived.object_layer(viewer, entry), np.array(arrays["objects"]))
     if "probability" in arrays:
         class_axis = arrays["probability"].ndim - 1 - session.engine_dims(entry)
         background = arrays["probability"].take(0, axis=class_axis)
-        derived.image_layer(viewer, entry, "probability", 1.0, "magenta").data = 1 - background
+        shown = derived.image_layer(viewer, entry, "probability", 1.0, "magenta")
+        derived.put(shown, 1 - background)
     if "uncertainty" in arrays:
         shown = derived.image_layer(viewer, entry, "uncertainty", 1.0, "inferno")
-        shown.data = np.array(arrays["uncertainty"])
+        derived.put(shown, np.array(arrays["uncertainty"]))
     session.tiles_changed.emit()
     if derived.find(viewer, entry, "tiles") is not None:
         show_tiles(session, entry)
     session.tell("info", f"{entry.name} is predicted.")
+
+
+def show_tile(session: Session, job: str, index: Index, box: Box) -> None:
+    """Of a large plane, show every tile as it comes: all of them may take an hour."""
+    entry, arrays = session.outputs[job]
+    if not derived.is_large(entry) or "classes" not in arrays or session.engine_dims(entry) == 3:
+        return
+    if entry.layer not in session.viewer.layers:
+        return
+    part = (*index, *(slice(a, b) for a, b in box))
+    layer = derived.class_layer(session.viewer, entry, session.classes)
+    derived.write_box(layer, index, box, arrays["classes"][part])
+    overview.replaced(session.viewer, entry, index, box)
 
 
 def predict_folder(

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_unet.errors import UserError
 from napari_unet.networks import registry
-from napari_unet.plugin import attention, derived, predicting
+from napari_unet.plugin import attention, derived, predicting, screen_first
 from napari_unet.plugin.accept import accept_box, accept_object
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
@@ -110,7 +110,11 @@ class ResultSection(Section):
         accept.addWidget(self.accept_object)
         predict = QHBoxLayout()
         predict.addWidget(
-            button("Predict image", "Predict all planes of this image", self.guard(self._predict))
+            button(
+                "Predict image",
+                "Predict all planes of this image; of a very large one what is on screen first",
+                self.guard(self._predict),
+            )
         )
         predict.addWidget(self.rotations)
         more = QHBoxLayout()
@@ -220,7 +224,7 @@ class ResultSection(Section):
         return self.session.current
 
     def _predict(self) -> None:
-        predicting.predict_image(self.session, self._entry(), rotations=self.session.rotations)
+        screen_first.predict(self.session, self._entry(), rotations=self.session.rotations)
 
     def _weights(self) -> None:
         predicting.show_boundary_weights(self.session, self._entry())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ SMALL = 1_200_000
 """Pixels up to which a plane is predicted whole: panning then shows nothing old."""
 LONGEST = 1024
 """Longest side of the part of a larger plane that is predicted."""
+ON_SCREEN = 4_000_000
+"""Pixels of a level that are predicted at a time, at most; napari draws up to two a point of the
+screen."""
 READ_IN_3D = 8_000_000
 """Voxels, at most, that a network reads to predict a part of one plane of a volume."""
 
@@ -43,6 +47,50 @@ def screen_box(entry: ImageEntry) -> Box:
         low, high = max(0, int(corners[0, axis])), min(n, int(corners[1, axis]) + 1)
         box.append((low, high) if high - low >= 2 else (0, n))
     return tuple(box)
+
+
+@dataclass(frozen=True)
+class View:
+    """What is on screen, at the level of the pyramid that is on screen."""
+
+    index: Index
+    level: int
+    """Of the layer; 0 is the full resolution."""
+    coarser: int
+    """How many pixels of the level, along each axis, are one here; 1 unless the level is large."""
+    factor: tuple[float, ...]
+    """Pixels of the image, by axis, that are one pixel here."""
+    box: Box
+    """In pixels of here."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether these are the pixels of the image itself."""
+        return self.level == 0 and self.coarser == 1
+
+
+def on_screen(viewer: Any, entry: ImageEntry, most: int = ON_SCREEN) -> View:
+    """The level and the part of it that napari draws, in at most ``most`` pixels."""
+    layer = entry.layer
+    axes = [entry.image.axes.index(a) for a in "yx"]
+    level = int(layer.data_level) if layer.multiscale else 0
+    factors = np.ones(2)
+    if layer.multiscale:
+        factors = np.asarray(layer.downsample_factors)[level][axes]
+    seen = screen_box(entry)
+    coarser = 1
+    while np.prod([(b - a) / f for (a, b), f in zip(seen, factors, strict=True)]) > (
+        most * coarser**2
+    ):
+        coarser *= 2
+    data = layer.data[level] if layer.multiscale else layer.data
+    box = []
+    for (a, b), f, axis in zip(seen, factors * coarser, axes, strict=True):
+        n = max(1, data.shape[axis] // coarser)
+        low = min(n - 1, int(a / f))
+        box.append((low, max(low + 1, min(n, int(np.ceil(b / f))))))
+    factor = tuple(float(f) for f in factors * coarser)
+    return View(current_index(viewer, entry), level, coarser, factor, tuple(box))
 
 
 def visible_part(viewer: Any, entry: ImageEntry, halo: tuple[int, ...]) -> tuple[Index, Box]:

@@ -191,7 +191,9 @@ class TimeMachineDock(InspectorDock):
         _, index, box = self.place
         inside = (*index, *(slice(a, b) for a, b in box))
         layer = derived.find(self.viewer, entry, PREDICTION)
-        now = np.zeros_like(self.then) if layer is None else np.asarray(layer.data[inside])
+        now = (
+            np.zeros_like(self.then) if layer is None else np.asarray(derived.pixels(layer)[inside])
+        )
         if self.now is None or not np.array_equal(now, self.now):
             self.now = np.array(now)
             self._show()
