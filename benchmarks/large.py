@@ -86,7 +86,7 @@ class Memory:
 
     def __enter__(self) -> Memory:
         self._process = psutil.Process()
-        self.idle = self.most = self._process.memory_info().rss
+        self.most = self._process.memory_info().rss
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -131,6 +131,7 @@ def child(chosen: argparse.Namespace) -> None:
     folder, side = Path(chosen.child[0]), int(chosen.child[1])
     model = load(folder / "model.unet")
     predictor = model.predictor(chosen.device, chosen.precision)
+    idle = psutil.Process().memory_info().rss  # before the network has run for the first time
     before = [bare(predictor, side, chosen.tile, chosen.repeats)] if chosen.repeats else []
     import gc
 
@@ -159,8 +160,8 @@ def child(chosen: argparse.Namespace) -> None:
         "tile": [b - a for a, b in tile],
         "seconds": round(seconds, 2),
         "seconds_per_megapixel": round(seconds / side**2 * 1e6, 4),
-        "idle_mib": round(memory.idle / MIB),
-        "more_memory_mib": round((memory.most - memory.idle) / MIB),
+        "idle_mib": round(idle / MIB),
+        "more_memory_mib": round((memory.most - idle) / MIB),
         "device": predictor.device.type,
         "precision": predictor.precision,
     }

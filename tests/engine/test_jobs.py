@@ -143,6 +143,34 @@ def test_cancel_of_an_unknown_job_is_nothing(engine: Any) -> None:
     assert engine.gather(0.2) == []
 
 
+def test_a_part_of_a_plane_is_that_part_of_the_whole(engine: Any) -> None:
+    train(engine, steps=5)
+    image = engine.disks(seed=3)[0]
+    planes = np.stack([image, image[::-1]])
+    id = engine.open(planes, "tyx", "stack")
+    refs, arrays = outputs(engine, (2,), (96, 96))
+    engine.send(Predict(job="whole", image=id, outputs=refs))
+    engine.wait("job_finished")
+    box = ((16, 50), (30, 96))
+    ref, part = engine.client.allocate((34, 66), "u1")
+    p_ref, p_part = engine.client.allocate((2, 34, 66), "f4")
+    both = {"classes": ref, "probability": p_ref}
+    engine.send(Predict(job="part", image=id, outputs=both, indices=((1,),), box=box))
+    engine.wait("job_finished")
+    np.testing.assert_array_equal(part, arrays["classes"][1, 16:50, 30:96])
+    np.testing.assert_allclose(p_part, arrays["probability"][1, :, 16:50, 30:96], atol=0.02)
+    # A piece is normalised like the image that it was taken from.
+    piece = engine.open(np.ascontiguousarray(planes[1, :32, :32]) // 2, "yx", "piece")
+    ref, _ = engine.client.allocate((32, 32), "u1")
+    send = {"image": piece, "outputs": {"classes": ref}, "indices": ((),)}
+    engine.send(Predict(job="like", like=id, box=((0, 32), (0, 32)), **send))
+    engine.wait("job_finished")
+    objects, _ = engine.client.allocate((32, 32), "i4")
+    send["outputs"] = {"objects": objects}
+    engine.send(Predict(job="wrong", box=((0, 32), (0, 32)), **send))
+    assert "objects only of a whole" in engine.wait("job_failed").message
+
+
 def test_predict_files(engine: Any, tmp_path: Path) -> None:
     train(engine)
     folder = tmp_path / "images"

@@ -18,6 +18,7 @@ from napari_unet.model.model import Model
 from napari_unet.networks import registry
 from napari_unet.prediction.files import PredictionFiles
 from napari_unet.prediction.output import DTYPES
+from napari_unet.prediction.zarr_files import chunk_sides
 
 NAMES = ("background", "cell")
 POOLING = [[1, 2, 2], [2, 2, 2]]
@@ -115,3 +116,17 @@ def test_a_volume_is_never_in_memory_as_a_whole(
     expected = model.predict(pixels, tile=list(shape), precision="float32")
     found = read_image(tmp_path / "out" / f"v.probability.{form}", dims=3)
     assert abs(np.asarray(found.data[...]) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("tile", "chunk"),
+    [
+        ((512, 500), (512, 500)),
+        ((1536, 4096), (768, 1024)),
+        ((2053, 1031), (512, 512)),  # primes
+        ((64, 96, 128), (64, 96, 128)),
+        ((256, 64, 64), (128, 64, 64)),
+    ],
+)
+def test_tiles_fill_whole_chunks(tile: tuple[int, ...], chunk: tuple[int, ...]) -> None:
+    assert chunk_sides(tile) == chunk
