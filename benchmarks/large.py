@@ -12,6 +12,7 @@ Each size is a generated zarr (uint8, chunks of 512), predicted to zarr by a pro
   that. The network alone is timed before and after, and the median taken, for machines are uneven;
 - ``share_of_cpu``: the same in processor time, which hardly changes while others use the machine:
   reading and writing on another core count in full here;
+- ``network_busy``: the part of the whole wall time in which the network was at work;
 - ``share_without_halo``: the same against the network on a piece without any halo, for which every
   pixel counts. Overlap tiles cannot reach 1 here: it says what the halo costs;
 - ``more_memory_mib``: the greatest resident set while predicting, less that of the idle process
@@ -123,6 +124,23 @@ def bare(predictor: Any, side: int, tile: int | None, repeats: int) -> tuple[flo
     return *seconds(pixels, margins), *seconds(small, None)
 
 
+def watch_network() -> list[float]:
+    """Seconds of every run of a network from now on."""
+    from napari_unet.prediction.predictor import Predictor
+
+    seconds: list[float] = []
+    plain = Predictor._probability
+
+    def timed(self: Any, *arguments: Any, **options: Any) -> Any:
+        clock = time.perf_counter()
+        result = plain(self, *arguments, **options)
+        seconds.append(time.perf_counter() - clock)
+        return result
+
+    Predictor._probability = timed  # type: ignore[method-assign]
+    return seconds
+
+
 def child(chosen: argparse.Namespace) -> None:
     """Predict one image; prints what was measured as JSON."""
     from napari_unet.core import predict_files
@@ -136,6 +154,7 @@ def child(chosen: argparse.Namespace) -> None:
     import gc
 
     gc.collect()
+    network = watch_network()
     with Memory() as memory:
         clock, cpu = time.perf_counter(), time.process_time()
         for _ in predict_files(
@@ -152,6 +171,7 @@ def child(chosen: argparse.Namespace) -> None:
         ):
             pass
         seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
+    busy = sum(network) / seconds
     after = [bare(predictor, side, chosen.tile, chosen.repeats)] if chosen.repeats else []
     tile = predictor.plan((side, side), chosen.tile)[0].output
     measured = {
@@ -160,6 +180,7 @@ def child(chosen: argparse.Namespace) -> None:
         "tile": [b - a for a, b in tile],
         "seconds": round(seconds, 2),
         "seconds_per_megapixel": round(seconds / side**2 * 1e6, 4),
+        "network_busy": round(busy, 3),
         "idle_mib": round(idle / MIB),
         "more_memory_mib": round((memory.most - idle) / MIB),
         "device": predictor.device.type,
