@@ -179,7 +179,9 @@ def test_a_finished_output_of_another_model_is_not_replaced_silently(
     before = contents(tmp_path)
     other = make_model("unet", width=5, depth=2, padding="same")
     seen = run(place, tmp_path, 10, model=other)
-    assert "big.classes.zarr was made with another model, image or settings" in seen[0].note
+    assert "big.classes.zarr was made with another model, image or settings" in " ".join(
+        seen[0].notes
+    )
     left = {name: data for name, data in contents(tmp_path).items() if not name.startswith(".")}
     assert left == before
     run(place, tmp_path, model=other)
@@ -203,11 +205,11 @@ def test_a_torn_line_and_a_damaged_output(place: Path, tmp_path: Path) -> None:
     folder = tmp_path / ".big.unfinished"
     with (folder / "done").open("ab") as file:
         file.write(b"[9")
-    assert "tiles were done before" in run(place, tmp_path, 30)[0].note
+    assert "tiles were done before" in " ".join(run(place, tmp_path, 30)[0].notes)
     assert all(json.loads(line) for line in (folder / "done").read_text().splitlines())
     (folder / "big.classes.zarr" / "0" / ".zarray").write_bytes(b"{")
     seen = run(place, tmp_path)
-    assert "damaged: it is begun again" in seen[0].note
+    assert "damaged: it is begun again" in " ".join(seen[0].notes)
     assert seen[-1].written
     expected = make_model("unet", width=4, depth=2, padding="same").predict(
         np.asarray(read_image(place / "big.zarr", "yx").data[...]),
@@ -245,7 +247,7 @@ def test_interrupted_between_the_last_tile_and_the_objects_or_the_names(
         run(place, tmp_path / "out", **wanted)
     assert (tmp_path / "out" / "big.classes.zarr").exists()
     monkeypatch.setattr(files.OutputZarr, "commit", commit)
-    assert f"{TILES} of {TILES}" in run(place, tmp_path / "out", **wanted)[0].note
+    assert f"{TILES} of {TILES}" in " ".join(run(place, tmp_path / "out", **wanted)[0].notes)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
@@ -286,4 +288,4 @@ def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_lost(
     with pytest.raises(UserError, match=r"big.classes.zarr cannot be written: No space left"):
         run(place, tmp_path)
     monkeypatch.setattr(PredictionFiles, "write", write)
-    assert "20 of" in run(place, tmp_path)[0].note
+    assert "20 of" in " ".join(run(place, tmp_path)[0].notes)

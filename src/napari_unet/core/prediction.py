@@ -163,7 +163,7 @@ class _Task:
             "rotations": self.rotations,
             "tiles": [len(plan), plan[0].output],
             "device": predictor.device.type,
-            "precision": predictor.precision,
+            "way": str(predictor.way),
             "normalisation": [constants.method, constants.low, constants.high],
             "versions": {"napari-unet-live": __version__, "torch": torch.__version__},
         }
@@ -230,9 +230,9 @@ def _predict(
                 writer.put(one)
                 if one.number < one.total:
                     yield FileProgress(*at, one.number, one.total)
-    notes = tuple(task.predictor.notes)
+    told = tuple(task.predictor.notes)
     task.predictor.notes.clear()
-    yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=notes)
+    yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=told)
 
 
 def _paths(out: Path, name: str, task: _Task) -> list[Path]:
