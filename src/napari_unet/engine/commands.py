@@ -77,6 +77,27 @@ class StartTraining(Message):
     """Path of a .unet file that the engine keeps current while it trains."""
 
 
+class FirstAnswer(Message):
+    """Predict a region with start weights whose last layer is fitted to the labels there are.
+
+    Nothing is trained, and there is no model afterwards. float32 (class, *box) is written to
+    ``array``; the job's result says with ``answer`` whether there was anything to say.
+    """
+
+    type: Literal["first_answer"] = "first_answer"
+    job: str
+    image: str
+    index: Index
+    box: Box
+    array: ArrayRef
+    network: str = "unet"
+    preset: str = "live"
+    settings: dict[str, Any] = Field(default_factory=dict)
+    classes: tuple[ClassInfo, ...]
+    seed: int = 0
+    device: str = "auto"
+
+
 class PauseTraining(Message):
     type: Literal["pause_training"] = "pause_training"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_unet.engine import jobs, verifying
+from napari_unet.engine.first_answer import first_answer
 from napari_unet.engine.protocol import (
     Attention,
     BoundaryWeights,
@@ -12,6 +13,7 @@ from napari_unet.engine.protocol import (
     Command,
     DryRun,
     Event,
+    FirstAnswer,
     JobFailed,
     LoadModel,
     Predict,
@@ -52,6 +54,8 @@ class PredictionService:
                 self._jobs[command.job] = jobs.predict_files(command, self._training)
             case BoundaryWeights():
                 self._jobs[command.job] = jobs.boundary_weights(command, self._workspace)
+            case FirstAnswer():
+                self._jobs[command.job] = first_answer(command, self._workspace, self._training)
             case DryRun():
                 self._jobs[command.job] = jobs.dry_run(command, self._workspace)
             case Attention():

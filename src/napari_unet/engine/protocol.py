@@ -16,6 +16,7 @@ from napari_unet.engine.commands import BoundaryWeights as BoundaryWeights
 from napari_unet.engine.commands import Cancel as Cancel
 from napari_unet.engine.commands import CloseImage as CloseImage
 from napari_unet.engine.commands import DryRun as DryRun
+from napari_unet.engine.commands import FirstAnswer as FirstAnswer
 from napari_unet.engine.commands import LabelsChanged as LabelsChanged
 from napari_unet.engine.commands import LoadModel as LoadModel
 from napari_unet.engine.commands import OpenImage as OpenImage
@@ -75,6 +76,7 @@ Command = Annotated[
     | PredictFiles
     | BoundaryWeights
     | DryRun
+    | FirstAnswer
     | Inspecting
     | Attention
     | Cancel

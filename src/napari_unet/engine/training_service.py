@@ -71,6 +71,11 @@ class TrainingService:
         return self._run
 
     @property
+    def has_model(self) -> bool:
+        """Whether training has begun or a model was loaded."""
+        return self._run is not None or self._loaded is not None
+
+    @property
     def busy(self) -> bool:
         """Whether :meth:`advance` has anything to do."""
         return (self._run is not None and self._run.able) or self._preview_due
@@ -147,9 +152,14 @@ class TrainingService:
     @property
     def _preview_due(self) -> bool:
         if self._run is not None:
-            running = self._run.able
-            return self._run.trainer.step > 0 and self._watcher.due(self._step, training=running)
-        return self._loaded is not None and self._watcher.due(self._step, training=False)
+            running, trainer = self._run.able, self._run.trainer
+            at_once = trainer.fitted or not running
+            return (trainer.step > 0 or trainer.fitted) and self._watcher.due(
+                self._step, training=running, at_once=at_once
+            )
+        return self._loaded is not None and self._watcher.due(
+            self._step, training=False, at_once=True
+        )
 
     def _current(self) -> Current:
         if self._run is not None:

@@ -52,14 +52,17 @@ class Watcher:
         """Training begins: what was shown came from another model."""
         self._shown, self._began = None, time.monotonic()
 
-    def due(self, step: int, *, training: bool) -> bool:
-        """Whether the model of ``step`` should be shown now."""
+    def due(self, step: int, *, training: bool, at_once: bool = False) -> bool:
+        """Whether the model of ``step`` should be shown now.
+
+        ``at_once``: its first answer is worth a look, however few steps it has made.
+        """
         now = time.monotonic()
         if self._watch is None or step == self._shown:
             return False
         if self._shown is None:
-            early = training and step < FIRST_STEP and now - self._began < FIRST_SECONDS
-            return not early
+            early = step < FIRST_STEP and now - self._began < FIRST_SECONDS
+            return at_once or not training or not early
         wait = max(self._watch.every, SHARE * self._cost) if training else 0.0
         return now - self._finished >= wait
 

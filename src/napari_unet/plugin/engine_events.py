@@ -26,9 +26,10 @@ from napari_unet.engine.protocol import (
     TrainingResumed,
     TrainingStarted,
 )
-from napari_unet.plugin import derived, overview, verifying
+from napari_unet.plugin import verifying
 from napari_unet.plugin.loaded_model import know_model
 from napari_unet.plugin.predicting import finish_prediction, show_tile
+from napari_unet.plugin.showing import show_prediction
 from napari_unet.plugin.state import TileRow
 
 if TYPE_CHECKING:
@@ -126,20 +127,9 @@ def _preview(session: Session, event: PreviewReady) -> None:
     probability = np.array(looking.array)
     if len(session.classes) != len(probability):
         return
-    viewer = session.viewer
     classes = probability.argmax(0).astype(np.uint8)
     session.correcting.predicted(entry, event.index, event.box, classes)
-    if "prediction" in session.shown:
-        layer = derived.class_layer(viewer, entry, session.classes)
-        derived.write_box(layer, event.index, event.box, classes)
-        if len(event.box) == 2:
-            overview.replaced(viewer, entry, event.index, event.box)
-    if "probability" in session.shown:
-        layer = derived.image_layer(viewer, entry, "probability", 1.0, "magenta")
-        derived.write_box(layer, event.index, event.box, 1 - probability[0])
-    if "uncertainty" in session.shown:
-        layer = derived.image_layer(viewer, entry, "uncertainty", 1.0, "inferno")
-        derived.write_box(layer, event.index, event.box, derived.uncertainty(probability))
+    show_prediction(session, entry, event.index, event.box, probability)
 
 
 def _tile(session: Session, event: TileDone) -> None:

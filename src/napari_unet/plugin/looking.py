@@ -47,9 +47,13 @@ class Looking:
 
     def _on_screen(self) -> Place | None:
         session = self._session
+        return self.on_screen() if session.has_model or session.training.running else None
+
+    def on_screen(self) -> Place | None:
+        """What the user sees of the current image, once the engine can read it."""
+        session = self._session
         entry = session.current
-        active = session.has_model or session.training.running
-        if entry is None or not active or not session.shown:
+        if entry is None or not session.shown:
             return None
         if entry.ref is None and not entry.problem:
             try:

@@ -55,6 +55,13 @@ class ResultSection(Section):
             box.setChecked(name in session.shown)
             box.toggled.connect(self.guard(lambda on, name=name: self._show(name, on)))
             self.boxes[name] = box
+        self.at_once = QCheckBox("answer before training")
+        self.at_once.setObjectName("answer_at_once")
+        self.at_once.setChecked(session.first_answers.on)
+        self.at_once.toggled.connect(lambda on: setattr(session.first_answers, "on", on))
+        self.at_once.setToolTip(
+            "Show what the start weights make of your strokes before you press Train"
+        )
         self.rotations = QCheckBox("average 8 views")
         self.rotations.setObjectName("average_views")
         self.rotations.setChecked(session.rotations)
@@ -105,6 +112,7 @@ class ResultSection(Section):
         shown = QGridLayout()
         for number, box in enumerate(self.boxes.values()):
             shown.addWidget(box, number // 2, number % 2)
+        shown.addWidget(self.at_once, 2, 0, 1, 2)
         accept = QHBoxLayout()
         accept.addWidget(self.accept_rectangle)
         accept.addWidget(self.accept_object)

@@ -29,6 +29,7 @@ from napari_unet.plugin.channels import channels_first, needs_channels_first
 from napari_unet.plugin.correcting import Correcting
 from napari_unet.plugin.dims import know_dims, set_dims
 from napari_unet.plugin.engine_events import handle
+from napari_unet.plugin.first_answers import FirstAnswers
 from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.looking import Looking
@@ -97,6 +98,7 @@ class Session:
         self.engine_was_ready = False
         self.looking = Looking(self)
         self.correcting = Correcting(self)
+        self.first_answers = FirstAnswers(self)
         self._later: deque[Callable[[], None]] = deque()
         self._disconnect: list[Callable[[], None]] = []
         self._saved_curves = 0.0
@@ -146,6 +148,7 @@ class Session:
         for text in self.project.take_notes():
             self.tell("warning", text)
         self.looking.tick()
+        self.first_answers.tick()
 
     def handle(self, event: Event) -> None:
         """One event of the engine."""

@@ -23,6 +23,13 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """The last layer of start weights was fitted: there is an answer before the first step."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Validation:
     """Intersection over union on held-out regions, by class (None = class absent there)."""
 
@@ -98,4 +105,4 @@ class Failed:
     details: str = ""
 
 
-Event = Started | Progress | Preview | Checkpoint | Notice | Finished | Failed
+Event = Started | Fitted | Progress | Preview | Checkpoint | Notice | Finished | Failed

@@ -30,6 +30,7 @@ from napari_unet.training.events import (
     Event,
     Failed,
     Finished,
+    Fitted,
     Notice,
     Progress,
     Started,
@@ -103,7 +104,7 @@ class Trainer:
         """Where the first weights came from: "random", "general" or a file; for the record."""
         self.checkpoint_cost = 0.5
         """Seconds that writing a checkpoint takes; whoever writes it corrects it."""
-        self._new_head = new_head
+        self._new_head, self.fitted = new_head, False
         self._stopping = False
         self._requests = Previews(data)
         self._fault = ""
@@ -211,8 +212,8 @@ class Trainer:
         self._validator.start_clock(self.seconds)
         recovery = Recovery(self.learner)
         durations: deque[float] = deque(maxlen=20)
-        if self._new_head and self.step == 0:
-            self._fit_last_layer()
+        if self._new_head and self.step == 0 and self._fit_last_layer():
+            yield Fitted(self.seconds)
             yield from self._previews()
         while not self._stopping:
             clock = time.perf_counter()
@@ -320,19 +321,20 @@ class Trainer:
             device=self.device,
         )
 
-    def _fit_last_layer(self) -> None:
+    def _fit_last_layer(self) -> bool:
         """Where memory runs out, the first steps do it: they make the batch smaller first."""
         clock = time.perf_counter()
         generator = torch.Generator().manual_seed(seed_of_step(self.seed + 2, 0))
         try:
             pieces = undeformed(self.preset)
             batches = [self._draw(pieces, generator) for _ in range(BATCHES)]
-            self.learner.fit_last_layer(batches, generator)
+            self.fitted = self.learner.fit_last_layer(batches, generator)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
         self._new_head = False
         self.seconds += time.perf_counter() - clock
+        return self.fitted
 
     def _go_back(self, recovery: Recovery) -> Notice:
         recovery.go_back()
