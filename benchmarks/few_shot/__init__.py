@@ -1,0 +1,1 @@
+"""How good after how few images and how many seconds: all methods on one machine. See README.md."""
