@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.few_shot import results
-from benchmarks.few_shot.environments import Missing
+from benchmarks.few_shot import first, plot, results, table
+from benchmarks.few_shot.environments import MissingError
 from benchmarks.few_shot.machine import cores
 from benchmarks.few_shot.methods import METHODS
 from benchmarks.few_shot.running import Plan, run
@@ -38,6 +38,15 @@ def main() -> None:
     one.add_argument("--live", action="store_true", help="ours: one training, looked at on the way")
     one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="option")
     one.set_defaults(command=measure)
+    soon = commands.add_parser("first", parents=[common], help="seconds to the forest's score")
+    soon.add_argument("--preset", help="the recipe")
+    soon.add_argument("--start", help="general, random or a model file")
+    soon.set_defaults(command=first_mask)
+    show = commands.add_parser("table", parents=[common], help="print the results in Markdown")
+    show.set_defaults(command=lambda options: print(table.markdown(_chosen(options))))
+    draw = commands.add_parser("plot", parents=[common], help="draw the results as PNG")
+    draw.add_argument("--out", type=Path, default=Path("few_shot.png"))
+    draw.set_defaults(command=lambda options: plot.draw(_chosen(options)).save(options.out))
     options = parser.parse_args()
     options.part = "tuning" if options.tuning else "test"
     options.command(options)
@@ -75,8 +84,40 @@ def measure_one(plan: Plan, path: Path, known: set[str]) -> None:
             shown = {name: results.scores(line)[name] for name in TASKS[plan.task].metrics}
             head = f"{plan.task} {plan.method} {line['budget']} s, seed {plan.seed}:"
             print(head, json.dumps(shown | {"seconds": line["seconds"]}), flush=True)
-    except Missing as error:
+    except MissingError as error:
         print(f"Skipped: {error}", file=sys.stderr, flush=True)
+
+
+def first_mask(options: argparse.Namespace) -> None:
+    """Measure what :mod:`first` needs, and print its table."""
+    recipe = {k: v for k in ("preset", "start") if (v := getattr(options, k))} | {"live": True}
+    known = {results.identity(line) for line in results.read(options.results)}
+    for seed in options.seeds:
+        for task in options.sets:
+            for method, budgets, given in (("forest", (), {}), ("ours", first.LOOKS, recipe)):
+                plan = Plan(
+                    task,
+                    method,
+                    budgets,
+                    seed,
+                    options.part,
+                    given,
+                    options.threads,
+                    options.envs,
+                )
+                measure_one(plan, options.results, set() if options.again else known)
+    print(first.markdown(_chosen(options), recipe))
+
+
+def _chosen(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The results of these sets and of this part, with this number of threads."""
+    return [
+        line
+        for line in results.read(options.results)
+        if line["set"] in options.sets
+        and line["part"] == options.part
+        and line["threads"] == options.threads
+    ]
 
 
 def _options(options: argparse.Namespace, method: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ RECIPES = {
 }
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """A peer cannot run here; the message is one sentence."""
 
 
@@ -58,7 +58,7 @@ def interpreter(peer: str, envs: Path | None) -> Path:
 
     Raises
     ------
-    Missing
+    MissingError
         The environment could not be made.
     """
     if envs is None:
@@ -72,7 +72,9 @@ def interpreter(peer: str, envs: Path | None) -> Path:
         state.write_text(json.dumps({"peer": peer, "problem": problem}))
     problem = json.loads(state.read_text())["problem"]
     if problem:
-        raise Missing(f"{peer} could not be installed ({problem}): delete {folder} to try again.")
+        raise MissingError(
+            f"{peer} could not be installed ({problem}): delete {folder} to try again."
+        )
     return python
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from benchmarks.few_shot.environments import Missing, interpreter
+from benchmarks.few_shot.environments import MissingError, interpreter
 from benchmarks.few_shot.machine import about_machine, about_project
 from benchmarks.few_shot.methods import METHODS, Method
 from benchmarks.few_shot.scoring import score
@@ -61,12 +60,12 @@ def run(plan: Plan) -> Iterator[dict[str, Any]]:
 
     Raises
     ------
-    Missing
+    MissingError
         The method is not there or failed; lines that it reached before have been yielded.
     """
     task, method = TASKS[plan.task], METHODS[plan.method]
     if task.kind not in method.kinds:
-        raise Missing(f"{method.title} finds objects and is not run on {task.title}.")
+        raise MissingError(f"{method.title} finds objects and is not run on {task.title}.")
     python = interpreter(plan.method, None if plan.method == "ours" else plan.envs)
     machine = about_machine(plan.threads)
     with tempfile.TemporaryDirectory(prefix="few-shot-") as name:
@@ -75,7 +74,7 @@ def run(plan: Plan) -> Iterator[dict[str, Any]]:
         problem = _execute(python, method, folder, plan)
         yield from _results(folder, task, plan, machine)
     if problem:
-        raise Missing(problem)
+        raise MissingError(problem)
 
 
 def write_job(folder: Path, task: Task, plan: Plan) -> None:
@@ -152,7 +151,7 @@ def _results(
     pairs = task.scored(plan.part)
     for line in marks.read_text().splitlines():
         mark = json.loads(line)
-        out = folder / "out" / mark["mark"]
+        out = folder / "out" / mark.pop("folder")
         scores = score(task, pairs, _read(out / "probability"), _read(out / "objects"))
         yield (
             plan.key(mark.pop("mark"))

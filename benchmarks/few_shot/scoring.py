@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-
 from benchmarks.few_shot.sets import Array, Objects, Pair, Task
+
 from napari_unet.annotations.objects import components, drop_small, objects_from_probability
 from napari_unet.evaluation import em
 from napari_unet.evaluation.ctc import CellScores, cell_scores

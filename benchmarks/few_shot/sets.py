@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-
 from benchmarks.common import data, read
+
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.annotations.splitting import learn_depth, oversplit
 from napari_unet.annotations.targets import make_target

@@ -26,7 +26,7 @@ def main() -> None:
         texture=True,
         sigma_min=1,
         sigma_max=16,
-        num_workers=job.threads,
+        workers=job.threads,
     )
     clock = time.perf_counter()
     pixels = np.concatenate([features(i).reshape(i.size, -1) for i in job.images])

@@ -41,7 +41,7 @@ class Job:
 
     def mark(
         self,
-        name: str,
+        names: str | list[str],
         predict: Callable[[np.ndarray], np.ndarray],
         *,
         seconds: float,
@@ -52,9 +52,12 @@ class Job:
     ) -> None:
         """Predict every test image with ``predict`` and write down what was reached.
 
+        Several ``names`` are budgets that were all passed by the same step.
         ``predict`` gives the probability of cell or object, float32 (y, x), or with kind "objects"
         int32 ids; ``own`` the ids that go with a probability, and is not timed.
         """
+        names = [names] if isinstance(names, str) else names
+        name = names[0]
         times = []
         for number, image in enumerate(self.test):
             clock = time.perf_counter()
@@ -64,15 +67,16 @@ class Job:
             if own is not None:
                 self._write(name, "objects", number, own(answer))
         line = {
-            "mark": name,
+            "folder": name,
             "seconds": round(seconds, 3),
             "steps": steps,
             "predict_seconds": round(statistics.median(times), 4),
             **{key: round(value, 4) for key, value in more.items()},
         }
         with (self.folder / "marks.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(line, flush=True)
+            for one in names:
+                file.write(json.dumps({"mark": one} | line) + "\n")
+        print(names, line, flush=True)
 
     def _write(self, name: str, kind: str, number: int, answer: np.ndarray) -> None:
         if answer.shape != self.test[number].shape:

@@ -56,7 +56,12 @@ def live(job: Job, options: dict[str, Any]) -> None:
                 model = run.model()
                 took = time.perf_counter() - clock
                 put(
-                    job, label_of(reached[-1]), model, event.seconds, event.step, model_seconds=took
+                    job,
+                    [label_of(b) for b in reached],
+                    model,
+                    event.seconds,
+                    event.step,
+                    model_seconds=took,
                 )
             if not waiting:
                 run.trainer.stop()
@@ -69,7 +74,9 @@ def prepared(job: Job, options: dict[str, Any], **limit: Any) -> Any:
     return prepare(list(job.images), list(labels), kind=job.kind, seed=job.seed, **limit, **options)
 
 
-def put(job: Job, name: str, model: Model, seconds: float, steps: int, **more: float) -> None:
+def put(
+    job: Job, names: str | list[str], model: Model, seconds: float, steps: int, **more: float
+) -> None:
     def predict(image: np.ndarray) -> np.ndarray:
         return model.predict(image)[1]
 
@@ -77,7 +84,7 @@ def put(job: Job, name: str, model: Model, seconds: float, steps: int, **more: f
         return model.objects(np.stack([1 - probability, probability]))
 
     job.mark(
-        name,
+        names,
         predict,
         seconds=seconds,
         steps=steps,
