@@ -7,12 +7,8 @@ warm, as it is in the dock before anybody can press Train.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
-
-# As the command line and the engine do.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import torch
