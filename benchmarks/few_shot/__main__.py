@@ -41,12 +41,15 @@ def main() -> None:
     soon = commands.add_parser("first", parents=[common], help="seconds to the forest's score")
     soon.add_argument("--preset", help="the recipe")
     soon.add_argument("--start", help="general, random or a model file")
+    soon.add_argument("--looks", type=_numbers(float), default=list(first.LOOKS), help="seconds")
     soon.set_defaults(command=first_mask)
     show = commands.add_parser("table", parents=[common], help="print the results in Markdown")
-    show.set_defaults(command=lambda options: print(table.markdown(_chosen(options))))
+    show.set_defaults(command=lambda options: print(table.markdown(_shown(options))))
     draw = commands.add_parser("plot", parents=[common], help="draw the results as PNG")
     draw.add_argument("--out", type=Path, default=Path("few_shot.png"))
-    draw.set_defaults(command=lambda options: plot.draw(_chosen(options)).save(options.out))
+    draw.set_defaults(command=lambda options: plot.draw(_shown(options)).save(options.out))
+    for command in (show, draw):
+        command.add_argument("--live", action="store_true", help="also the looks of live trainings")
     options = parser.parse_args()
     options.part = "tuning" if options.tuning else "test"
     options.command(options)
@@ -94,7 +97,10 @@ def first_mask(options: argparse.Namespace) -> None:
     known = {results.identity(line) for line in results.read(options.results)}
     for seed in options.seeds:
         for task in options.sets:
-            for method, budgets, given in (("forest", (), {}), ("ours", first.LOOKS, recipe)):
+            for method, budgets, given in (
+                ("forest", (), {}),
+                ("ours", tuple(options.looks), recipe),
+            ):
                 plan = Plan(
                     task,
                     method,
@@ -118,6 +124,11 @@ def _chosen(options: argparse.Namespace) -> list[dict[str, Any]]:
         and line["part"] == options.part
         and line["threads"] == options.threads
     ]
+
+
+def _shown(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Live trainings, which have many looks, only when asked for."""
+    return [one for one in _chosen(options) if options.live or "live" not in one["options"]]
 
 
 def _options(options: argparse.Namespace, method: str) -> dict[str, Any]:

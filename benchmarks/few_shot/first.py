@@ -92,7 +92,7 @@ def _row(title: str, found: list[First]) -> str:
     ours = median(float("inf") if one.seconds is None else one.seconds for one in found)
     if ours == float("inf"):
         best = median(one.reached for one in found)
-        shown, part = f"not within {LOOKS[-1]} s (best {best:.3f})", "–"
+        shown, part = f"not reached (best {best:.3f})", "–"
     else:
         shown, part = f"{ours:.2f} s", f"{ours / forest:.2f}"
     return (

@@ -43,7 +43,7 @@ def _panel(sheet: Sheet, task: Task, found: list[Row], left: float, top: float) 
     bottom, right = top + HEIGHT - 44, left + WIDTH - 18
     seconds = [max(row.seconds, 0.1) for row in found]
     across = axis_over(seconds, left + 52, right, log=True)
-    upright = axis_over([row.scores[metric] for row in found], bottom, top + 38)
+    upright = axis_over([0, *(row.scores[metric] for row in found)], bottom, top + 38)
     sheet.text(left + 52, top + 18, f"{task.title}: {NAMES[metric]}", size=13)
     _grid(sheet, across, upright)
     sheet.text(
@@ -54,12 +54,12 @@ def _panel(sheet: Sheet, task: Task, found: list[Row], left: float, top: float) 
         curves.setdefault(row.title, []).append(row)
     for curve in curves.values():
         colour = COLOURS[curve[0].method]
-        # The same method with other options: fainter, in the order of the legend.
         points = [
             (across.place(max(row.seconds, 0.1)), upright.place(row.scores[metric]))
             for row in sorted(curve, key=lambda row: row.seconds)
         ]
         if len(points) > 1:
+            # The same method with other options: thinner.
             sheet.line(points, colour, 1.0 if curve[0].options else 2.0)
         for x, y in points:
             sheet.dot(x, y, 3.5, colour)

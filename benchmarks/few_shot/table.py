@@ -30,7 +30,9 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
         found = [row for row in rows(lines) if row.task == name]
         if found:
             parts.append(f"### {task.title}\n\n{_table(task, found)}")
-    tuning = [name for name in TASKS if any(r["part"] == "tuning" for r in lines)]
+    tuning = [
+        name for name in TASKS if any((r["set"], r["part"]) == (name, "tuning") for r in lines)
+    ]
     if tuning:
         parts.append("Scored on " + "; ".join(f"{n}: {TUNING[n]}" for n in tuning) + ".")
     return "\n\n".join([*parts, where(lines)])

@@ -1,9 +1,9 @@
 """StarDist from scratch, as in its 2D example: 32 rays, grid 2, flips and intensities, percentiles.
 
 The Keras training ends with the time instead of an epoch; the rate only falls where the validation
-loss stands still, so that one training serves all budgets. StarDist needs validation images: the
-last labelled image is kept back, and used for the two thresholds too, as the example does; neither
-is counted. It finds the objects itself.
+loss stands still, so that one training serves all budgets. The clock starts when the first step has
+compiled the graph. StarDist needs validation images: the last labelled image is kept back, and used
+for the two thresholds too, as the example does; neither is counted. It finds the objects itself.
 """
 
 from __future__ import annotations
@@ -86,12 +86,11 @@ class Clock:
         owner = self
 
         class Marks(tf.keras.callbacks.Callback):  # type: ignore[name-defined]
-            def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
-                # The first step, which compiles the graph, is counted.
-                owner.began = owner.began or time.perf_counter()
-
             def on_train_batch_end(self, batch: int, logs: object = None) -> None:
                 owner.steps += 1
+                if owner.steps == 1:  # it compiled the graph: the clock starts now
+                    owner.began = time.perf_counter()
+                    return
                 spent = time.perf_counter() - owner.began - owner.paused
                 if owner.waiting and spent >= owner.waiting[0]:
                     reached = [b for b in owner.waiting if b <= spent]
