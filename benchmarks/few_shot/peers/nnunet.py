@@ -105,7 +105,7 @@ def train(job: Job, plans: Path, budget: float) -> None:
         trainer.network,
         trainer.plans_manager,
         trainer.configuration_manager,
-        None,
+        [trainer.network.state_dict()],
         trainer.dataset_json,
         "nnUNetTrainer",
         trainer.inference_allowed_mirroring_axes,
