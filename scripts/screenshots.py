@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -69,7 +70,13 @@ class Window:
 def coins(cache: Path, seconds: float) -> None:
     window = Window(coins_layers(), cache)
     session = window.session
+    window.dock.findChild(QWidget, "answer_at_once").setChecked(False)
     window.save("annotate")
+    window.dock.findChild(QWidget, "answer_at_once").setChecked(True)
+    strokes = session.labels[session.current.id].layer
+    strokes.data_setitem((np.arange(40, 60), np.full(20, 5)), 1)
+    window.wait(30, until=lambda: session.first_answers.shown)
+    window.save("first-answer")
     window.click("train")
     window.wait(60, until=lambda: find(window.viewer, session.current, "prediction") is not None)
     window.wait(seconds)

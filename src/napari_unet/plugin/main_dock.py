@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import Any
 
 from napari.utils import notifications
@@ -59,7 +60,8 @@ def end_session(session: Session) -> None:
     """The window has gone: everything is kept, the engine ends, nothing holds the viewer."""
     timer = _timers.pop(session, None)
     if timer is not None:
-        timer.stop()
+        with suppress(RuntimeError):  # Qt may have destroyed it before the window
+            timer.stop()
     _sessions.pop(session.viewer, None)
     session.close()
 
