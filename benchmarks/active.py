@@ -14,17 +14,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from common import data, read
+from pools import SIDE, Pair, Pool, load, nothing_painted, suggestions
 
-from napari_unet.annotations.kinds import UNLABELLED
-from napari_unet.core import make_trainer
-from napari_unet.evaluation.overlap import confusion, iou
-from napari_unet.guidance import Suggestion, Terms, Weights, draw, rank_planes, terms_of
-from napari_unet.guidance.terms import features_of, labelled_features
-from napari_unet.images.image import Image
-from napari_unet.training.data import LabelledImage
+from napari_unet.guidance import Suggestion, Weights
 
-SIDE = 64
 SETTINGS = {"tile": 96, "batch": 4, "arguments": {"width": 12, "depth": 3}}
 STRATEGIES: dict[str, Weights | None] = {
     "random": None,
@@ -32,153 +25,42 @@ STRATEGIES: dict[str, Weights | None] = {
     "uncertain": Weights(1, 0, 0),
     "unlike": Weights(0, 1, 0),
 }
-Pair = tuple[np.ndarray, np.ndarray]
 
 
-def load(name: str) -> tuple[list[Pair], list[Pair]]:
-    """(pool, test): pairs of image and class map."""
-    if name == "dsb":
-        folders = [data("dsb2018_fluo") / part for part in ("train", "test")]
-        parts = [sorted((f / "images").iterdir()) for f in folders]
-        parts = [parts[0][::8][:8], parts[1][:10]]
-    elif name == "isbi":
-        folders = [data("isbi2012")] * 2
-        files = sorted((folders[0] / "images").iterdir())
-        parts = [files[0:12:4], files[20:30:4]]
-    else:
-        folders = [data("ctc_phc_u373")] * 2
-        files = sorted((folders[0] / "images").iterdir())
-        half = len(files) // 2
-        parts = [files[:half:6], files[half::6]]
-    pairs = []
-    for folder, files in zip(folders, parts, strict=True):
-        pairs.append([_pair(f, folder / "masks") for f in files])
-    return pairs[0], pairs[1]
+def first_window(pool: list[Pair], generator: np.random.Generator) -> Suggestion:
+    """A window with both classes."""
+    while True:
+        number = int(generator.integers(len(pool)))
+        truth = pool[number][1]
+        y, x = (int(generator.integers(max(1, n - SIDE))) for n in truth.shape)
+        if 0.1 < truth[y : y + SIDE, x : x + SIDE].mean() < 0.9:
+            return Suggestion((number,), ((y, y + SIDE), (x, x + SIDE)), 0, ())
 
 
-def _pair(path: Path, masks: Path) -> Pair:
-    mask = next(m for m in masks.iterdir() if m.stem == path.stem)
-    return read(path), (read(mask) > 0).astype(np.uint8)
-
-
-class Pool:
-    """Images of which some windows are labelled, and a network that learns them."""
-
-    def __init__(self, pool: list[Pair], seed: int) -> None:
-        self.pool = pool
-        # Kind scribbles: class maps of 0 and 255 would be taken for masks.
-        self.strokes = [np.zeros(t.shape, np.uint8) for _, t in pool]
-        self.features = [features_of(image[None]) for image, _ in pool]
-        generator = np.random.default_rng(seed)
-        self.label(self._first(generator))
-        # All images from the start, labelled or not: the normalisation must suit the whole pool.
-        self.trainer = make_trainer(
-            [
-                LabelledImage(Image(str(n), image, "yx"), Image(str(n), labels, "yx"), "scribbles")
-                for n, ((image, _), labels) in enumerate(zip(pool, self.strokes, strict=True))
-            ],
-            settings=SETTINGS,
-            classes=2,
-            start="auto",
-            seed=seed,
-            validation="none",
-            device="cpu",
-            precision="float32",
-        )
-        for number in range(len(pool)):
-            self._tell(number)
-
-    def _first(self, generator: np.random.Generator) -> Suggestion:
-        """A window with both classes."""
-        while True:
-            number = int(generator.integers(len(self.pool)))
-            truth = self.pool[number][1]
-            y, x = (int(generator.integers(max(1, n - SIDE))) for n in truth.shape)
-            if 0.1 < truth[y : y + SIDE, x : x + SIDE].mean() < 0.9:
-                return Suggestion((number,), ((y, y + SIDE), (x, x + SIDE)), 0, ())
-
-    def label(self, where: Suggestion) -> None:
-        number = where.index[0]
-        part = tuple(slice(a, b) for a, b in where.box)
-        self.strokes[number][part] = self.pool[number][1][part] + 1
-
-    def learn(self, where: Suggestion | None, steps: int) -> None:
-        if where is not None:
-            self.label(where)
-            self._tell(where.index[0])
-        until = self.trainer.step + steps
-        for _ in self.trainer.run():
-            if self.trainer.step >= until:
-                self.trainer.stop()
-
-    def _tell(self, number: int) -> None:
-        name = str(number)
-        if (name, ()) in self.trainer.data.planes or self.strokes[number].any():
-            self.trainer.update_labels(name, ())
-
-    def predict(self, image: np.ndarray) -> np.ndarray:
-        opened = Image("test", image, "yx")
-        normalised = self.trainer.data.normalisation.for_image(opened)
-        box = tuple((0, n) for n in image.shape)
-
-        return self._predictor.region(
-            lambda part: normalised.apply(opened.read((), part)), image.shape, box
-        )
-
-    @property
-    def labels(self) -> list[np.ndarray]:
-        """Class maps."""
-        return [np.where(s == 0, UNLABELLED, s - np.uint8(1)) for s in self.strokes]
-
-    def refresh(self) -> None:
-        self._predictor = self.trainer.predictor()
-
-    def terms(self) -> list[tuple[tuple[int, ...], Terms]]:
-        known = [
-            labelled_features(f, one) for f, one in zip(self.features, self.labels, strict=True)
-        ]
-        counts = sum(
-            np.bincount(one[one != UNLABELLED].ravel(), minlength=2)[:2] for one in self.labels
-        )
-        return [
-            (
-                (n,),
-                terms_of(
-                    self.predict(image),
-                    self.labels[n],
-                    image[None],
-                    side=SIDE,
-                    labelled=counts,
-                    known=np.concatenate(known),
-                ),
-            )
-            for n, (image, _) in enumerate(self.pool)
-        ]
-
-    def score(self, test: list[Pair]) -> float:
-        table = np.zeros((2, 2), np.int64)
-        for image, truth in test:
-            table += confusion(self.predict(image).argmax(0), truth, 2)
-        return float(np.nanmean(iou(table)))
+def label(pool: list[Pair], painted: list[np.ndarray], where: Suggestion) -> int:
+    """Label a window from the truth; the number of its image."""
+    number = where.index[0]
+    part = tuple(slice(a, b) for a, b in where.box)
+    painted[number][part] = pool[number][1][part] + 1
+    return number
 
 
 def simulate(name: str, strategy: str, seed: int, rounds: int, steps: int) -> list[float]:
     """Mean IoU on the test images after 1, 2, .. labelled windows."""
     pool, test = load(name)
-    state = Pool(pool, seed)
-    scores, where = [], None
+    painted = nothing_painted(pool)
+    label(pool, painted, first_window(pool, np.random.default_rng(seed)))
+    state = Pool(pool, painted, seed, settings=SETTINGS)
+    scores = []
     for number in range(rounds):
-        state.learn(where, steps)
+        state.train(steps)
         state.refresh()
-        scores.append(round(state.score(test), 4))
+        scores.append(round(float(np.nanmean(state.ious(test))), 4))
         if number == rounds - 1:
             break
-        planes = state.terms()
-        weights = STRATEGIES[strategy]
-        if weights is None:
-            where = draw(planes, count=1, seed=1000 * seed + number)[0]
-        else:
-            where = rank_planes(planes, count=1, weights=weights)[0]
+        lot = 1000 * seed + number
+        where = suggestions(state.terms(), STRATEGIES[strategy], 1, lot)[0]
+        state.tell(label(pool, painted, where))
     return scores
 
 

@@ -13,6 +13,7 @@ import argparse
 import numpy as np
 from common import data, membrane_scores, read, report
 from scipy import ndimage
+from strokes import brush, walk
 
 from napari_unet import train
 
@@ -32,34 +33,13 @@ def draw(truth: np.ndarray, seed: int, part: float = 0.015) -> np.ndarray:
         starts = np.argwhere(room)
         painted = 0
         while painted < wanted:
-            line = _walk(room, starts[generator.integers(len(starts))], generator)
-            if line is None:
+            start = starts[generator.integers(len(starts))]
+            line = walk(room, start, int(generator.integers(30, 81)), generator)
+            if len(line) < 30:
                 continue
-            mask = np.zeros(truth.shape, bool)
-            mask[tuple(line.T)] = True
-            mask = ndimage.binary_dilation(mask, np.ones((3, 3)))
-            labels[mask] = value + 1
+            labels[brush(line, truth.shape)] = value + 1
             painted = int((labels == value + 1).sum())
     return labels
-
-
-def _walk(room: np.ndarray, start: np.ndarray, generator: np.random.Generator) -> np.ndarray | None:
-    """Pixels of a centre line of 30 to 80 px inside ``room``, turning gently; None if too short."""
-    wish = generator.integers(30, 81)
-    place, angle = start.astype(float), generator.uniform(0, 2 * np.pi)
-    line = [start]
-    while len(line) < wish:
-        for turn in generator.permutation(np.linspace(-0.8, 0.8, 9)):
-            step = np.array([np.sin(angle + turn), np.cos(angle + turn)])
-            pixel = np.rint(place + step).astype(int)
-            inside = (pixel >= 0).all() and (pixel < room.shape).all()
-            if inside and room[tuple(pixel)]:
-                place, angle = place + step, angle + turn
-                line.append(pixel)
-                break
-        else:
-            break
-    return np.array(line) if len(line) >= 30 else None
 
 
 def main() -> None:
