@@ -13,6 +13,7 @@ from skimage.draw import disk
 
 from napari_unet.engine.client import EngineClient
 from napari_unet.plugin import main_dock
+from napari_unet.plugin.inspectors import check
 from napari_unet.plugin.inspectors.check import CheckDock
 from napari_unet.plugin.session import Session
 from napari_unet.synthetic import touching_cells
@@ -59,6 +60,18 @@ def click(dock: CheckDock, name: str, qtbot: Any) -> None:
     found[0].click()
     qtbot.waitUntil(lambda: not dock.busy, timeout=20_000)
     qtbot.wait(1)  # rows that were taken away go
+
+
+def test_a_fault_while_looking_ends_it(
+    dock: CheckDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> None:
+        raise ValueError("no histogram")
+
+    monkeypatch.setattr(check, "lint_image", faulty)
+    click(dock, "check", qtbot)  # waits until it is not busy
+    assert "no histogram" in dock.message.text()
+    assert dock.summary.text() == ""
 
 
 def split() -> np.ndarray:

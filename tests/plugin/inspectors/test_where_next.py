@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_unet.engine.protocol import JobFailed, JobFinished
 from napari_unet.plugin import main_dock
 from napari_unet.plugin.derived import find
+from napari_unet.plugin.inspectors import where_next
 from napari_unet.plugin.inspectors.where_next import KEY, WhereNextDock
 from napari_unet.plugin.session import Session
 
@@ -85,6 +86,27 @@ def test_by_lot_and_all_reasons(dock: WhereNextDock, qtbot: Any) -> None:
         c.outputs["probability"].path
         for c in session.engine.of("predict")  # type: ignore[attr-defined]
     }
+
+
+def test_a_fault_while_ranking_ends_it(
+    dock: WhereNextDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object, **__: object) -> None:
+        raise ValueError("no windows")
+
+    monkeypatch.setattr(where_next, "rank_planes", faulty)
+    dock.session.use_image(dock.viewer.layers["cells"])
+    dock.session.has_model = True
+    click(dock, "look")
+    answer(dock, qtbot)
+    assert "no windows" in dock.message.text()
+    assert dock.summary.text() == ""
+    [command] = dock.session.engine.of("predict")  # type: ignore[attr-defined]
+    assert command.outputs["probability"].path not in dock.session.engine.arrays  # type: ignore[attr-defined]
+    monkeypatch.undo()
+    click(dock, "look")  # not busy for ever
+    answer(dock, qtbot)
+    assert dock.suggestions
 
 
 def test_wrong_moves_are_one_sentence(dock: WhereNextDock, qtbot: Any) -> None:

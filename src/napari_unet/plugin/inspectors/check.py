@@ -164,9 +164,11 @@ class CheckDock(InspectorDock):
             lambda: _look_at(entry, data, kind, checkpoint, sent), partial(self._show, entry, layer)
         )
 
-    def _failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Nothing is under way any more."""
         self.busy = False
-        super()._failed(error)
+        self.summary.setText("")
+        super().failed(error)
 
     def _show(self, entry: ImageEntry, layer: Any, issues: list[Issue]) -> None:
         if layer is not None and (shifted := mending.displaced(entry, layer)) is not None:

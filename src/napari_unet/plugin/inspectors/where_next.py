@@ -145,9 +145,13 @@ class WhereNextDock(InspectorDock):
             lambda: _ranked(entry, array, one, indices, side, weights, names), self._show
         )
 
-    def _failed(self, error: Exception) -> None:
-        self.busy = False
-        super()._failed(error)
+    def failed(self, error: Exception) -> None:
+        """Nothing is under way any more."""
+        if self.busy:
+            self.busy, self._array = False, None
+            self.session.engine.release(self._ref)
+        self.summary.setText("")
+        super().failed(error)
 
     def _show(self, suggestions: list[Suggestion]) -> None:
         self.session.engine.release(self._ref)
