@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
@@ -63,3 +65,24 @@ def make_trainer(images: list[LabelledImage] | None = None, **arguments: Any) ->
     images = images or labelled()
     defaults = {"preset": recipe(), "classes": 2, "channels": 1, "device": "cpu"}
     return Trainer(data_of(images), **(defaults | {"precision": "float32"} | arguments))
+
+
+class StepClock:
+    """The training's clock, which no load of the machine moves: each step takes ``step`` seconds,
+    everything else nothing, but for what a test adds to ``now``.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, trainer: Trainer, step: float = 0.1
+    ) -> None:
+        self.now = 0.0
+        real = trainer._step
+
+        def timed() -> float:
+            self.now += step
+            return real()
+
+        monkeypatch.setattr(trainer, "_step", timed)
+        for module in ("trainer", "validator"):
+            time = SimpleNamespace(perf_counter=lambda: self.now)
+            monkeypatch.setattr(f"napari_unet.training.{module}.time", time)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_training import SMALL, data_of, labelled, make_trainer, recipe
+from small_training import SMALL, StepClock, data_of, labelled, make_trainer, recipe
 
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
@@ -50,10 +50,14 @@ def test_it_learns() -> None:
     assert events[-1].validation.iou[0] > 0.5
 
 
-def test_a_budget_ends_it_and_the_rate_falls() -> None:
-    events = events_of(make_trainer(), budget=1.5)
+def test_a_budget_ends_it_and_the_rate_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer()
+    StepClock(monkeypatch, trainer)
+    events = events_of(trainer, budget=1.5)
     rates = [e.learning_rate for e in events if isinstance(e, Progress)]
     assert events[-1].reason == "budget"
+    assert 5 < events[-1].step < 15  # some of the time is kept for the end
+    assert events[-1].seconds <= 1.5
     assert rates[-1] < rates[0]
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
-from small_training import data_of, labelled, make_trainer, recipe
+from small_training import StepClock, data_of, labelled, make_trainer, recipe
 
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.images.image import Image
@@ -110,23 +108,23 @@ def test_an_image_that_comes_later_gives_a_block_too() -> None:
     assert trainer.data.planes[("image1", ())].held_out is not None
 
 
-def slow_scores(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[float]:
+def slow_scores(monkeypatch: pytest.MonkeyPatch, clock: StepClock, seconds: float) -> list[float]:
     """Scores take long, as on large images; returns when they were made."""
     made = []
 
     def slow(*_: object) -> tuple[tuple[float, float], int]:
-        made.append(time.perf_counter())
-        time.sleep(seconds)
+        made.append(clock.now)
+        clock.now += seconds
         return (0.5, 0.5), 100
 
     monkeypatch.setattr("napari_unet.training.validator.validate", slow)
+    monkeypatch.setattr(Validator, "expected", lambda *_: seconds)
     return made
 
 
 def test_stop_does_not_wait_for_a_long_score(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = make_trainer(labelled(2, size=96))
-    made = slow_scores(monkeypatch, 3)
-    monkeypatch.setattr(Validator, "expected", lambda *_: 3.0)
+    made = slow_scores(monkeypatch, StepClock(monkeypatch, trainer), 3)
     for event in trainer.run():
         if isinstance(event, Progress) and event.step == 2:
             trainer.stop()
@@ -137,12 +135,10 @@ def test_stop_does_not_wait_for_a_long_score(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_last_score_counts_in_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = make_trainer(labelled(2, size=96), preset=recipe(tile=32))
-    list(trainer.run(steps=2))  # what is slow for once
-    made = slow_scores(monkeypatch, 0.5)
-    monkeypatch.setattr(Validator, "expected", lambda *_: 0.5)
-    clock = time.perf_counter()
+    clock = StepClock(monkeypatch, trainer, 0.05)
+    made = slow_scores(monkeypatch, clock, 0.5)
     last = list(trainer.run(budget=2.0))[-1]
     assert isinstance(last, Finished)
     assert len(made) == 1
-    assert time.perf_counter() - clock < 2.4
-    assert made[0] - clock > 1.0
+    assert 1.0 < made[0] <= 1.5
+    assert clock.now <= 2.0
