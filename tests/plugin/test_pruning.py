@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDialogButtonBox, QFileDialog, QLabel, QSpinBox, QWidget
 
 from napari_unet.engine.client import EngineClient
 from napari_unet.engine.protocol import JobFinished, Ready
@@ -18,6 +19,8 @@ from napari_unet.plugin import main_dock
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.main_dock import MainDock
 from napari_unet.plugin.session import Session
+from napari_unet.plugin.smaller import SmallerDialog
+from napari_unet.pruning.criteria import METHODS
 from napari_unet.synthetic import touching_cells
 
 
@@ -34,8 +37,9 @@ def test_what_the_engine_is_asked_and_what_it_says(
     )
     session.tick()
     session.has_model = True
-    control.prune_model(session, Path("folder") / "small", 15)
+    control.prune_model(session, Path("folder") / "small", 15, "largest")
     [asked] = session.engine.of("prune_model")
+    assert asked.method == "largest"
     assert (asked.to, asked.path) == ("15%", str(Path("folder") / "small.unet"))
     assert session.jobs[asked.job].cancellable
     session.engine.events.append(JobFinished(job=asked.job, result={"text": "It is small now."}))
@@ -65,7 +69,8 @@ def test_the_button_writes_a_smaller_model(
 ) -> None:
     session = dock.session
     # Rounds as short as they can be; the user's take 20 seconds each.
-    monkeypatch.setattr(control, "PruneModel", _quick(control.PruneModel))
+    pruned: list[tuple[str, str]] = []
+    monkeypatch.setattr(control, "PruneModel", _quick(control.PruneModel, pruned))
     dock.findChild(QWidget, "new_labels").click()
     one = session.labels[session.current.id]
     bright = np.asarray(session.current.layer.data)
@@ -76,13 +81,27 @@ def test_the_button_writes_a_smaller_model(
     dock.findChild(QWidget, "stop").click()
     qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
     path = tmp_path / "small.unet"
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *a, **k: (30, True))
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
     dock.findChild(QWidget, "make_it_smaller").click()
+    asked = dock.findChild(SmallerDialog)
+    method = asked.findChild(QComboBox, "smaller_method")
+    assert [method.itemText(n) for n in range(method.count())] == list(METHODS)
+    assert method.currentText() == "stamp"
+    for n, name in enumerate(METHODS):
+        method.setCurrentText(name)
+        tip = method.itemData(n, Qt.ItemDataRole.ToolTipRole)
+        assert tip == method.toolTip() == asked.findChild(QLabel, "smaller_about").text()
+    asked.findChild(QSpinBox, "smaller_percent").setValue(30)
+    asked.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).click()
+    assert pruned == [("30%", "largest")]
     qtbot.waitUntil(path.exists, timeout=60_000)
     qtbot.waitUntil(lambda: not session.jobs, timeout=20_000)
     assert read_header(path).arguments["widths"]
 
 
-def _quick(command: Any) -> Any:
-    return lambda **fields: command(**fields, rounds=1, budget=0.5)
+def _quick(command: Any, pruned: list[tuple[str, str]]) -> Any:
+    def make(**fields: Any) -> Any:
+        pruned.append((fields["to"], fields["method"]))
+        return command(**fields, rounds=1, budget=0.5)
+
+    return make

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QInputDialog, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QVBoxLayout
 
 from napari_unet.plugin import predicting, verifying
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.inspectors.tables import RowTable
 from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
+from napari_unet.plugin.smaller import SmallerDialog
 from napari_unet.plugin.widgets import Section, button, words
+from napari_unet.pruning.criteria import Method
 
 
 class KeepSection(Section):
@@ -103,21 +105,16 @@ class KeepSection(Section):
 
     def _make_smaller(self) -> None:
         control.needs_model(self.session)
-        percent, going_on = QInputDialog.getInt(
-            self,
-            "Make it smaller",
-            "Percent of the model's parameters to keep; takes about 80 seconds:",
-            10,
-            1,
-            90,
-        )
-        if not going_on:
-            return
+        asked = SmallerDialog(self)
+        asked.accepted.connect(self.guard(lambda: self._prune(asked.percent, asked.method)))
+        asked.open()
+
+    def _prune(self, percent: int, method: Method) -> None:
         path, _ = QFileDialog.getSaveFileName(
             self, "Save the smaller model", "smaller.unet", "Model (*.unet)"
         )
         if path:
-            control.prune_model(self.session, path, percent)
+            control.prune_model(self.session, path, percent, method)
 
     def _verify(self) -> None:
         verifying.verify(self.session)

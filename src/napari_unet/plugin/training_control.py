@@ -19,6 +19,7 @@ from napari_unet.engine.protocol import (
 from napari_unet.errors import UserError
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.state import Job, TrainingState
+from napari_unet.pruning.criteria import Method
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -167,15 +168,26 @@ def load_model(session: Session, path: str | Path) -> None:
     start_job(session, "Loading the model", LoadModel, path=str(path))
 
 
-def prune_model(session: Session, path: str | Path, percent: int) -> None:
-    """Write a copy with ``percent`` of the parameters. Raises UserError when there is no model."""
+def prune_model(session: Session, path: str | Path, percent: int, method: Method = "stamp") -> None:
+    """Write a copy with ``percent`` of the parameters; ``method``: see `pruning.criteria`.
+
+    Raises UserError when there is no model.
+    """
     needs_model(session)
     session.flush()
     path = Path(path)
     if path.suffix != ".unet":
         path = path.with_name(path.name + ".unet")
     what = f"Making {path.name}"
-    start_job(session, what, PruneModel, cancellable=True, path=str(path), to=f"{percent}%")
+    start_job(
+        session,
+        what,
+        PruneModel,
+        cancellable=True,
+        path=str(path),
+        to=f"{percent}%",
+        method=method,
+    )
 
 
 def start_job(
