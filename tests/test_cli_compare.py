@@ -15,6 +15,10 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_unet.cli import app
+from napari_unet.comparison.events import Planned
+from napari_unet.comparison.folder import read_folder
+from napari_unet.comparison.running import compare
+from napari_unet.comparison.store import lock
 
 USUAL = ("--labels", "classes", "--folds", "2", "--device", "cpu", "--precision", "float32")
 
@@ -79,8 +83,41 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], words: str, tmp_p
     assert not (tmp_path / "new").exists()
 
 
+def test_gone_on_with_by_anybody(tmp_path: Path, data: Path) -> None:
+    """From the folder alone: by a window, which reads the request, and by the command."""
+    run("compare", "images", "masks", "--networks", "unet", "--steps", 1, *USUAL, "--seed", 3,
+        "--out", tmp_path)  # fmt: skip
+    contents = read_folder(tmp_path)
+    request = contents.request
+    assert request is not None
+    assert (request.images, request.networks) == (str(data / "images"), ("unet",))
+    assert (request.steps, request.seed, request.precision) == (1, 3, "float32")
+    planned = next(compare(**request.arguments(tmp_path)))
+    assert isinstance(planned, Planned)
+    assert (planned.runs, planned.finished) == (2, 2)
+    (tmp_path / "runs" / "unet.fold-2.json").unlink()
+    assert "Start goes on with it" in read_folder(tmp_path).sentence
+    stdout, stderr = run("compare", "--out", tmp_path)
+    assert stdout == f"{tmp_path / 'report.md'}\n"
+    assert "1 of them finished before" in stderr
+    _, stderr = run("compare", "--out", tmp_path, "--steps", 2, code=2)
+    assert "--steps needs IMAGES and LABELS too" in stderr
+    _, stderr = run("compare", "--out", tmp_path / "new", code=1)
+    assert "says what it is of: give IMAGES" in stderr
+
+
+def test_one_at_a_time_in_a_folder(tmp_path: Path) -> None:
+    command = ("compare", "images", "masks", "--networks", "unet", "--steps", 1, *USUAL)
+    with lock(tmp_path):
+        stdout, stderr = run(*command, "--out", tmp_path, code=1)
+    assert stdout == ""
+    assert f"A comparison is running in {tmp_path} already (process {os.getpid()} on" in stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
 def test_options_that_are_missing() -> None:
     run("compare", "images", "masks", "--networks", "all", code=2)
+    run("compare", "images", "--networks", "all", "--out", "x", code=2)
     run("compare", "images", "masks", "--out", "x", code=2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,62 @@ if TYPE_CHECKING:
 
 def run_compare(images: str, labels: str, *, out: Path, networks: str, **options: Any) -> None:
     """Compare and print the path of the report; :class:`UserError` at the end if runs failed."""
+    _run({"images": images, "labels": labels, "networks": _chosen(networks), **options}, out)
+
+
+def run_again(*, out: Path, networks: str | None, metric: str | None) -> None:
+    """Go on with what ``out`` holds, whoever began it; see :func:`run_compare`."""
+    from napari_unet.comparison.request import read_request
+
+    request = read_request(out)
+    if request is None:
+        raise UserError(
+            f"{out} holds no comparison that says what it is of: give IMAGES, LABELS and "
+            f"--networks too."
+        )
+    options = request.arguments(out)
+    del options["out"]
+    if networks is not None:
+        options["networks"] = _chosen(networks)
+    _run(options | ({} if metric is None else {"metric": metric}), out)
+
+
+def _chosen(networks: str) -> Any:
+    return "all" if networks.strip() == "all" else networks.split(",")
+
+
+def _write_request(options: dict[str, Any], out: Path, networks: tuple[str, ...]) -> None:
+    """What was asked for, so that a window or ``--out`` alone can go on with it."""
+    from napari_unet.comparison.request import Request
+    from napari_unet.core.seconds import parse_seconds
+
+    def placed(path: str) -> str:
+        found, folder = Path(path).expanduser().absolute(), out.absolute()
+        return str(found.relative_to(folder) if found.is_relative_to(folder) else found)
+
+    changed: dict[str, Any] = {"networks": networks}
+    for name in ("images", "labels", "regions"):
+        if options.get(name) is not None:
+            changed[name] = placed(options[name])
+    if options.get("transfer") is not None:
+        changed["transfer"] = tuple(placed(path) for path in options["transfer"])
+    if options.get("budget") is not None:
+        changed["budget"] = parse_seconds(options["budget"])
+    Request(**(options | changed)).write(out)
+
+
+def _run(options: dict[str, Any], out: Path) -> None:
     from napari_unet.comparison.events import Planned, Ran, Reported, Training
     from napari_unet.comparison.running import compare
 
-    chosen: Any = "all" if networks.strip() == "all" else networks.split(",")
     line = ProgressLine()
     begun = False
     try:
-        for event in compare(images, labels, out, networks=chosen, **options):
+        for event in compare(out=out, **options):
             match event:
                 case Planned():
                     begun = True
+                    _write_request(options, out, event.networks)
                     _tell_plan(event)
                 case Training():
                     line.show(
@@ -45,7 +91,10 @@ def run_compare(images: str, labels: str, *, out: Path, networks: str, **options
     except KeyboardInterrupt:
         line.end()
         if begun:
-            note(f"What is finished is kept in {out}: repeat the command to go on.")
+            note(
+                f"What is finished is kept in {out}: to go on, type "
+                f"napari-unet compare --out {shlex.quote(str(out))}"
+            )
         raise
     finally:
         line.end()

@@ -47,6 +47,14 @@ def gathered(notes: Iterable[str]) -> list[str]:
     return lines
 
 
+def refuse_others(context: typer.Context, *names: str) -> None:
+    """A usage error when the user typed any other parameter of the command than ``names``."""
+    for one in context.command.params:
+        source = context.get_parameter_source(one.name or "")
+        if source is not None and source.name == "COMMANDLINE" and one.name not in names:
+            fail(f"{one.opts[0]} needs IMAGES and LABELS too.", code=2)
+
+
 def fail(sentence: str, code: int = 1) -> NoReturn:
     note(f"Error: {sentence}")
     raise typer.Exit(code)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-Images = Annotated[str, typer.Argument(metavar="IMAGES", help="File, folder or pattern.")]
-Labels = Annotated[
-    str, typer.Argument(metavar="LABELS", help="Files of the same names, apart from extension.")
-]
+IMAGES = typer.Argument(metavar="IMAGES", help="File, folder or pattern.")
+LABELS = typer.Argument(metavar="LABELS", help="Files of the same names, apart from extension.")
+Images = Annotated[str, IMAGES]
+Labels = Annotated[str, LABELS]
 Kind = Annotated[
     str | None,
     typer.Option(

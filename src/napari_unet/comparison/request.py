@@ -6,7 +6,7 @@ Free of torch.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -20,7 +20,7 @@ from napari_unet.project.files import disk_error, read_json, write_json
 class Request(Record):
     """The arguments of `napari_unet.comparison.running.compare`, but for the folder.
 
-    Paths are absolute, or relative to the folder of the comparison.
+    Paths (or patterns) are absolute, or relative to the folder of the comparison.
     """
 
     images: str
@@ -33,9 +33,13 @@ class Request(Record):
     folds: int = 3
     kind: LabelKind | None = None
     preset: str = "live"
+    start: Literal["random", "general"] = "random"
     dims: int = 2
+    axes: str | None = None
     seed: int = 0
     device: str = "auto"
+    precision: str = "auto"
+    metric: str | None = None
 
     def arguments(self, folder: Path) -> dict[str, Any]:
         """Keywords for ``compare``, paths resolved."""

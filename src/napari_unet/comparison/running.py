@@ -15,7 +15,7 @@ from napari_unet.comparison.one_run import Task
 from napari_unet.comparison.records import RunResult, Settings
 from napari_unet.comparison.report import write_report
 from napari_unet.comparison.scoring import metrics_of, truth_of
-from napari_unet.comparison.store import Store
+from napari_unet.comparison.store import Store, lock
 from napari_unet.core.seconds import parse_seconds
 from napari_unet.core.sources import Labelled, Sources, open_labelled
 from napari_unet.errors import UserError
@@ -105,7 +105,8 @@ def compare(
     Raises
     ------
     UserError
-        Anything that can be found out before the first training; a run that fails is a result.
+        Anything that can be found out before the first training, and another process that writes
+        to ``out``; a run that fails is a result.
     """
     plan = _plan(
         images,
@@ -125,10 +126,15 @@ def compare(
         axes=axes,
         dims=dims,
     )
+    chosen = _metric(metric, plan.settings)
+    with lock(Path(out)):
+        yield from _runs(plan, Store(Path(out), plan.settings), chosen)
+
+
+def _runs(plan: _Plan, store: Store, metric: str) -> Iterator[Event]:
+    """All that are not finished yet, and the report."""
     settings = plan.settings
-    chosen = _metric(metric, settings)
-    store = Store(Path(out), settings)
-    runs = [(name, fold) for fold in range(1, folds + 1) for name in plan.arguments]
+    runs = [(name, fold) for fold in range(1, settings.folds + 1) for name in plan.arguments]
     results = {run: store.finished(*run, plan.arguments[run[0]]) for run in runs}
     left = [run for run in runs if results[run] is None]
     yield Planned(
@@ -151,7 +157,7 @@ def compare(
             else:
                 yield Training(name, fold, number, len(runs), event.step, event.seconds, event.loss)
     done = [result for result in results.values() if result is not None]
-    report = write_report(store.folder, settings, done, list(plan.arguments), chosen)
+    report = write_report(store.folder, settings, done, list(plan.arguments), metric)
     yield Reported(report, tuple(result for result in done if result.failed))
 
 

@@ -19,13 +19,20 @@ from napari_unet.project.files import (
     remove_leftovers,
     write_json,
 )
+from napari_unet.project.lock import NAME as LOCK
+from napari_unet.project.lock import FolderLock
 
 SETTINGS = "comparison.json"
 RUNS = "runs"
 REQUEST = "request.json"
-"""What was asked for, where a window asked."""
+"""What was asked for."""
 INPUT = "input"
 """Images and labels that were no files before."""
+
+TAKEN = (
+    "A comparison is running in {folder} already{who}: wait for its end or cancel it there, or "
+    "choose another folder."
+)
 
 R = TypeVar("R", RunResult, Settings)
 
@@ -43,14 +50,9 @@ class Store:
         self.folder = folder
         path = folder / SETTINGS
         try:
-            if folder.exists() and not folder.is_dir():
-                raise UserError(f"{folder} is a file: give --out a folder.")
+            _check_folder(folder)
             if path.exists():
                 self._check(path, settings)
-            elif folder.exists() and not may_begin(folder):
-                raise UserError(
-                    f"{folder} holds other files and no comparison: give --out a new folder."
-                )
             (folder / RUNS).mkdir(parents=True, exist_ok=True)
             remove_leftovers(folder)
             remove_leftovers(folder / RUNS)
@@ -101,7 +103,31 @@ class Store:
 
 def may_begin(folder: Path) -> bool:
     """Whether there is nothing in ``folder`` but what was put there for a comparison."""
-    return all(p.name in (REQUEST, INPUT) or TEMPORARY in p.name for p in folder.iterdir())
+    known = (REQUEST, INPUT, LOCK)
+    return all(p.name in known or TEMPORARY in p.name for p in folder.iterdir())
+
+
+def lock(folder: Path) -> FolderLock:
+    """The right to write a comparison to ``folder``, which is made; see :class:`FolderLock`.
+
+    Raises
+    ------
+    UserError
+        Another process (or this one) has it, it holds other files, or cannot be written.
+    """
+    try:
+        _check_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return FolderLock(folder, TAKEN)
+    except OSError as error:
+        raise disk_error(error, str(folder)) from error
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: give --out a folder.")
+    if folder.exists() and not (folder / SETTINGS).exists() and not may_begin(folder):
+        raise UserError(f"{folder} holds other files and no comparison: give --out a new folder.")
 
 
 def read_record(kind: type[R], path: Path) -> R:

@@ -30,7 +30,7 @@ def compare(task: Compare, tell: Tell) -> None:
     folder = Path(task.folder)
     request = read_request(folder)
     if request is None:
-        raise UserError(f"{folder} holds no comparison that was begun in a window.")
+        raise UserError(f"{folder} holds no comparison that says what it is of.")
     last = 0.0
     for event in compare(**request.arguments(folder)):
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""One napari at a time writes a project: an operating-system lock, gone with its process."""
+"""One process at a time writes a folder: an operating-system lock, gone with its process."""
 
 from __future__ import annotations
 
@@ -10,31 +10,40 @@ from pathlib import Path
 from napari_unet.errors import UserError
 from napari_unet.locks import take
 
+NAME = "lock"
+PROJECT = "The project {folder} is open in another window{who}. Close it there, then open it here."
+
 
 class FolderLock:
     """Exclusive use of a folder through its file ``lock``, which says who holds it.
+
+    ``taken`` is the sentence for a folder that another one holds: ``{folder}``, and ``{who}``,
+    which may be empty.
 
     The lock itself is the operating system's: it ends with the process, however that ends, so the
     text of a dead process never stands in the way.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, taken: str = PROJECT) -> None:
         """Take the lock. Raises UserError when another process (or this one) holds it."""
-        self.path = folder / "lock"
+        self.path = folder / NAME
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         if not take(descriptor):
             holder = os.read(descriptor, 4096).decode(errors="replace")
             os.close(descriptor)
-            raise UserError(
-                f"The project {folder} is open in another window{_describe(holder)}. "
-                "Close it there, then open it here."
-            )
+            raise UserError(taken.format(folder=folder, who=_describe(holder)))
         self._descriptor: int | None = descriptor
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.ftruncate(descriptor, 0)
         os.write(
             descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode()
         )
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """Let others in. The file stays: deleting it would let two waiters lock different files."""

@@ -15,6 +15,8 @@ import small_training
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLineEdit, QPushButton, QSpinBox, QWidget
 
+from napari_unet.comparison.store import lock
+from napari_unet.errors import UserError
 from napari_unet.plugin import advice, main_dock
 from napari_unet.plugin.inspectors.compare import CompareDock
 from napari_unet.plugin.inspectors.report_window import ReportBrowser
@@ -173,6 +175,22 @@ def test_two_folders_and_cancel(dock: CompareDock, qtbot: Any, tmp_path: Path) -
     click(dock, "cancel")
     assert not dock.watch.running
     assert find(dock, QPushButton, "start").isEnabled()
+
+
+def test_another_window_compares_there(dock: CompareDock, qtbot: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    label(dock)
+    fill(dock, out)
+    with lock(out):
+        click(dock, "start")
+        assert f"A comparison is running in {out} already" in dock.message.text()
+        assert [path.name for path in out.iterdir()] == ["lock"]
+    click(dock, "start")
+    assert "running in" not in dock.message.text()
+    with pytest.raises(UserError, match="running in"):  # while images and labels are written
+        lock(out)
+    qtbot.waitUntil(lambda: dock.watch.running, timeout=60_000)
+    click(dock, "cancel")
 
 
 def test_mistakes_are_one_sentence(dock: CompareDock, qtbot: Any, tmp_path: Path) -> None:

@@ -7,22 +7,13 @@ from typing import Annotated
 
 import typer
 
-from napari_unet.cli.console import guarded
-from napari_unet.cli.options import Axes, Device, Images, Kind, Labels, Precision, Regions
+from napari_unet.cli.console import fail, guarded, refuse_others
+from napari_unet.cli.options import IMAGES, LABELS, Axes, Device, Kind, Precision, Regions
 
 
 @guarded
 def compare(
-    images: Images,
-    labels: Labels,
-    networks: Annotated[
-        str,
-        typer.Option(
-            metavar="a,b,c|all",
-            help="Networks to compare, see 'napari-unet networks'; unet always takes part, as the "
-            "others are tested against it.",
-        ),
-    ],
+    context: typer.Context,
     out: Annotated[
         Path,
         typer.Option(
@@ -31,6 +22,16 @@ def compare(
             "what is there is not computed anew.",
         ),
     ],
+    images: Annotated[str | None, IMAGES] = None,
+    labels: Annotated[str | None, LABELS] = None,
+    networks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="a,b,c|all",
+            help="Networks to compare, see 'napari-unet networks'; unet always takes part, as the "
+            "others are tested against it.",
+        ),
+    ] = None,
     budget: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Training of each run, e.g. 30s, 2m. Default: 60s."),
@@ -88,16 +89,26 @@ def compare(
     Trains every network alike on a part of the images, tests it on the others, and writes a report
     for readers who ask how: accuracy by image, parameters, multiply-adds, frames per second on this
     machine, paired t-tests against unet, zero-shot on other images, plots, CSV and JSON. Prints
-    the path of report.md. Can be interrupted at any time and repeated to go on.
+    the path of report.md. Can be interrupted at any time and repeated to go on; --out alone goes on
+    with what is in that folder, also where it was begun in napari.
 
     \b
     Examples:
       napari-unet compare images masks --networks unet,cmunext,ulite --budget 60s --out comparison
       napari-unet compare images masks --networks all --budget 2m --out comparison
       napari-unet compare a/images a/masks --networks all --transfer b/images b/masks --out a-to-b
+      napari-unet compare --out comparison
     """
-    from napari_unet.cli.compare import run_compare
+    from napari_unet.cli.compare import run_again, run_compare
 
+    if images is None:
+        refuse_others(context, "out", "networks", "metric")
+        run_again(out=out, networks=networks, metric=metric)
+        return
+    if labels is None:
+        fail("LABELS are missing: give them after IMAGES.", code=2)
+    if networks is None:
+        fail("--networks is missing: name some, or all.", code=2)
     run_compare(
         images,
         labels,

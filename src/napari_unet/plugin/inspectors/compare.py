@@ -16,7 +16,7 @@ from napari_unet.comparison.events import Planned, Ran, Reported, Training
 from napari_unet.comparison.folder import COLUMNS, Contents, read_folder, table
 from napari_unet.comparison.planes import Written, write_planes
 from napari_unet.comparison.progress import Progress
-from napari_unet.comparison.store import INPUT
+from napari_unet.comparison.store import INPUT, lock
 from napari_unet.engine.errand_protocol import Compare
 from napari_unet.errors import UserError
 from napari_unet.plugin import advice
@@ -27,6 +27,7 @@ from napari_unet.plugin.inspectors.tables import RowTable
 from napari_unet.plugin.inspectors.watching import ErrandWatch
 from napari_unet.plugin.labelled_layers import labelled_layers
 from napari_unet.plugin.widgets import button, words
+from napari_unet.project.lock import FolderLock
 
 
 class CompareDock(InspectorDock):
@@ -44,6 +45,7 @@ class CompareDock(InspectorDock):
         self._notes: tuple[str, ...] = ()
         self._looked_into: Path | None = None
         self._report: QWidget | None = None
+        self._lock: FolderLock | None = None
         self.start_button = button(
             "Start",
             "Train and test every network, in a process of its own",
@@ -85,6 +87,7 @@ class CompareDock(InspectorDock):
     def failed(self, error: Exception) -> None:
         """Nothing is under way any more."""
         self.busy = False
+        self._unlock()
         super().failed(error)
         self.refresh()
 
@@ -104,11 +107,19 @@ class CompareDock(InspectorDock):
             if contents.request is None:
                 raise UserError(contents.sentence)
             networks = self.form.networks.ticked()
+            self._lock = lock(folder)
             self._run(folder, contents.request.model_copy(update={"networks": networks}))
         elif self.form.from_layers:
             self._write_layers(folder)
         else:
-            self._run(folder, self.form.request())
+            request = self.form.request()
+            self._lock = lock(folder)
+            self._run(folder, request)
+
+    def _unlock(self) -> None:
+        held, self._lock = self._lock, None
+        if held is not None:
+            held.release()
 
     def _write_layers(self, folder: Path) -> None:
         request = functools.partial(
@@ -116,6 +127,8 @@ class CompareDock(InspectorDock):
         )
         request()  # what is missing in the form is said before anything is written
         labelled, folds = labelled_layers(self.session), self.form.folds.value()
+
+        self._lock = lock(folder)
 
         def write() -> Written:
             if (folder / INPUT).exists():  # of an attempt that did not begin
@@ -138,6 +151,7 @@ class CompareDock(InspectorDock):
 
     def _run(self, folder: Path, request: Any) -> None:
         request.write(folder)
+        self._unlock()  # the process takes the lock itself
         self._progress = Progress()
         self.watch.start(Compare(folder=str(folder)), "The comparison")
         self._show_progress()
@@ -259,6 +273,7 @@ class CompareDock(InspectorDock):
     def release(self) -> None:
         """The process ends with the dock."""
         self.watch.stop()
+        self._unlock()
         super().release()
 
 
