@@ -7,7 +7,7 @@ pixel 0 of every level lies at the border of the image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Span = tuple[int, int]
 
@@ -20,6 +20,22 @@ def convolved(span: Span, radius: int) -> Span:
 def pooled(span: Span) -> Span:
     """What a 2x2 pooling, or a 2x2 convolution of stride 2, needs."""
     return 2 * span[0], 2 * span[1] + 1
+
+
+def transposed(span: Span, kernel: int, stride: int, padding: int = 0) -> Span:
+    """What a transposed convolution needs; ``padding`` as in torch."""
+    # Output o is made of the inputs i with 0 <= o + padding - stride * i < kernel.
+    first = -((kernel - 1 - padding - span[0]) // stride)
+    return first, (span[1] + padding) // stride
+
+
+def contracted(span: Span, radii: Sequence[int]) -> Span:
+    """What a contracting path needs: convolutions of each of ``radii``, the finest level first,
+    and a pooling between two levels.
+    """
+    for radius in reversed(radii[1:]):
+        span = pooled(convolved(span, radius))
+    return convolved(span, radii[0])
 
 
 def interpolated(span: Span, factor: int = 2) -> Span:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from napari_unet.networks.expansive import Level, Up, contracting_reach, expansive_reach
 from napari_unet.networks.geometry import Geometry
+from napari_unet.networks.reach import Span, contracted, convolved, joined, reach, transposed
 from napari_unet.networks.spec import Arguments, FactsAt, NetworkSpec
 
 PUBLISHED = {
@@ -49,14 +49,20 @@ def blocks_and_growth(
 def _geometry(arguments: DenseUNetArguments, dims: int) -> Geometry:
     blocks, _ = blocks_and_growth(arguments.layers, arguments.blocks, arguments.growth)
     # The first convolution belongs to the level of the first block, but not to its way up.
-    sees = contracting_reach([blocks[0] + 1, *blocks[1:]])
-    levels = [
-        Level(count, skip, Up(3, 2, 1)) for count, skip in zip(blocks[:-1], sees[:-1], strict=True)
-    ]
-    stride = 2 ** len(levels)
+    down = (blocks[0] + 1, *blocks[1:])
+
+    def needs(span: Span) -> Span:
+        seen = []
+        for level, count in enumerate(blocks[:-1]):
+            span = convolved(span, count)
+            seen.append(contracted(span, down[: level + 1]))
+            span = transposed(span, 3, 2, 1)
+        return joined(*seen, contracted(span, down))
+
+    stride = 2 ** (len(blocks) - 1)
     return Geometry(
         stride=(stride,) * dims,
-        reach=(expansive_reach([*levels, Level(sees=sees[-1])]),) * dims,
+        reach=(reach(needs, stride),) * dims,
         border=(0,) * dims,
         base=(stride,) * dims,
     )

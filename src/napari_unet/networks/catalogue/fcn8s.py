@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from napari_unet.networks.expansive import Level, Up, contracting_reach, expansive_reach
 from napari_unet.networks.geometry import Geometry
+from napari_unet.networks.reach import Span, contracted, joined, pooled, reach, transposed
 from napari_unet.networks.spec import Arguments, FactsAt, NetworkSpec
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
@@ -22,18 +22,22 @@ class FCN8sArguments(Arguments):
     dropout: float = Field(0.5, ge=0, lt=1)
 
 
-def _geometry(arguments: FCN8sArguments, dims: int) -> Geometry:
-    # A pooled map sees what the block before its pooling sees; fc6 adds 3 cells of 32 pixels.
-    *_, pool3, pool4, _, fc6 = contracting_reach([*CONVOLUTIONS, 3])
-    levels = (
-        Level(up=Up(16, 8, 4)),
-        Level(sees=pool3, up=Up(4, 2, 1)),
-        Level(sees=pool4, up=Up(4, 2, 1)),
-        Level(sees=fc6),
+def _needs(span: Span) -> Span:
+    """The pixels of the input, along one axis, that those of the output depend on."""
+    pool3 = transposed(span, 16, 8, 4)
+    pool4 = transposed(pool3, 4, 2, 1)
+    fc6 = transposed(pool4, 4, 2, 1)
+    return joined(
+        contracted(pooled(pool3), CONVOLUTIONS[:3]),
+        contracted(pooled(pool4), CONVOLUTIONS[:4]),
+        contracted(fc6, (*CONVOLUTIONS, 3)),
     )
+
+
+def _geometry(arguments: FCN8sArguments, dims: int) -> Geometry:
     return Geometry(
         stride=(32,) * dims,
-        reach=(expansive_reach(levels),) * dims,
+        reach=(reach(_needs, 32),) * dims,
         border=(0,) * dims,
         base=(32,) * dims,
     )

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from napari_unet.networks.expansive import Level, Up, contracting_reach, expansive_reach
 from napari_unet.networks.geometry import Geometry
+from napari_unet.networks.reach import Span, contracted, convolved, pooled, reach, transposed
 from napari_unet.networks.spec import Arguments, FactsAt, NetworkSpec
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
@@ -24,13 +24,17 @@ class SegNetArguments(Arguments):
 
 def _geometry(arguments: SegNetArguments, dims: int) -> Geometry:
     radii = CONVOLUTIONS[: arguments.depth]
-    # An unpooled value and its place are both those of one cell of the level below.
-    lowest = contracting_reach(radii)[-1]
-    levels = [*(Level(radius=r, up=Up(2, 2)) for r in radii), Level(sees=lowest)]
+
+    def needs(span: Span) -> Span:
+        for radius in radii:
+            # An unpooled value and its place are both those of one cell of the level below.
+            span = transposed(convolved(span, radius), 2, 2)
+        return contracted(pooled(span), radii)
+
     stride = 2**arguments.depth
     return Geometry(
         stride=(stride,) * dims,
-        reach=(expansive_reach(levels),) * dims,
+        reach=(reach(needs, stride),) * dims,
         border=(0,) * dims,
         base=(stride,) * dims,
     )
