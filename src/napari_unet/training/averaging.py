@@ -8,7 +8,8 @@ batches, as in stochastic weight averaging (Izmailov et al. 2018).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,27 @@ from napari_unet.prediction.device import autocast
 
 RECENT = 8
 """Batches that the statistics are estimated from."""
+
+
+@contextmanager
+def fresh_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch statistics become the plain mean over what ``network`` is given meanwhile.
+
+    All else, dropout included, predicts; afterwards the network does altogether.
+    """
+    network.eval()
+    norms = [m for m in network.modules() if isinstance(m, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        network.eval()
 
 
 class AveragedNetwork:
@@ -45,11 +67,10 @@ class AveragedNetwork:
 
     @torch.no_grad()
     def begin(self, network: nn.Module, batches: Sequence[Tensor]) -> None:
-        """Be ``network`` as it is before the first step, with the statistics of ``batches``."""
-        for own, given in zip(self.network.parameters(), network.parameters(), strict=True):
-            own.copy_(given)
+        """Be ``network`` as it is before the first step, its statistics those of ``batches``."""
+        self.network.load_state_dict(network.state_dict())
         self.recent = list(batches)[-RECENT:] if self._norms else []
-        self._current = False
+        self._current = True
 
     def forget(self) -> None:
         """The weights were replaced from outside: estimate the statistics anew."""
@@ -59,16 +80,8 @@ class AveragedNetwork:
     def ready(self, device: torch.device, precision: str) -> nn.Module:
         """The averaged network in evaluation mode, with its batch statistics up to date."""
         if not self._current and self._norms and self.recent:
-            momenta = [norm.momentum for norm in self._norms]
-            for norm in self._norms:
-                norm.reset_running_stats()
-                norm.momentum = None  # a plain mean over the batches
-                norm.train()
-            with autocast(device, precision):
+            with fresh_statistics(self.network), autocast(device, precision):
                 for images in self.recent:
                     self.network(images)
-            for norm, momentum in zip(self._norms, momenta, strict=True):
-                norm.momentum = momentum
-                norm.eval()
         self._current = True
         return self.network

@@ -18,9 +18,9 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from napari_unet.prediction.device import autocast
+from napari_unet.training.averaging import fresh_statistics
 from napari_unet.training.presets import Preset
 from napari_unet.training.sampler import Batch
 
@@ -69,9 +69,9 @@ def fit_last_layer(
 ) -> bool:
     """Fit ``network.head`` to the labelled pixels of ``batches``; the rest keeps its weights.
 
-    The network runs in training mode without dropout: batch statistics are those of the batches,
-    as in the steps to come. False where there is nothing to fit: fewer than two classes are
-    labelled, the network has no such layer, or its features are not finite.
+    Its batch statistics are those of the batches from then on. False where there is nothing to
+    fit: fewer than two classes are labelled, the network has no such layer, or its features are
+    not finite.
     """
     head = last_layer(network)
     if head is None or head.bias is None:
@@ -151,17 +151,13 @@ def _features(
         seen.append(inputs[0])
 
     hook = head.register_forward_pre_hook(keep)
-    network.train()
-    for module in network.modules():
-        if isinstance(module, _DropoutNd):
-            module.eval()
     found = []
     try:
-        for batch in batches:
-            with autocast(batch.images.device, precision):
-                network(batch.images.contiguous(memory_format=layout))
-            found.append(seen.pop().float().movedim(1, -1)[batch.weights > 0].cpu())
+        with fresh_statistics(network):
+            for batch in batches:
+                with autocast(batch.images.device, precision):
+                    network(batch.images.contiguous(memory_format=layout))
+                found.append(seen.pop().float().movedim(1, -1)[batch.weights > 0].cpu())
     finally:
         hook.remove()
-        network.train()
     return torch.cat(found)
