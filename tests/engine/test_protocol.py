@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_unet.engine import protocol
 from napari_unet.engine.coalesce import coalesce
+from napari_unet.engine.events import ValidationFacts
 from napari_unet.engine.protocol import (
     COMMANDS,
     EVENTS,
@@ -102,6 +103,11 @@ def test_progress_is_merged_into_the_latest() -> None:
     assert merged[1] == progress(3).model_copy(
         update={"losses": ((1, 0.5), (2, 0.5), (3, 0.5)), "validation_iou": (0.25,)}
     )
+    facts = ValidationFacts(low=0.2, high=0.3, units=4, labelled=9)
+    known = progress(1, iou=(0.25,)).model_copy(update={"validation_facts": facts})
+    (after,) = coalesce([known, progress(2)])
+    assert after.validation_facts == facts
+    assert EVENTS.validate_json(encode(after)) == after
 
 
 def test_progress_is_not_merged_across_a_pause() -> None:

@@ -10,6 +10,7 @@ import torch
 from small_training import labelled, make_trainer, recipe
 
 from napari_unet.errors import UserError
+from napari_unet.evaluation.intervals import ScoreInterval
 from napari_unet.training.events import Finished, Validation
 from napari_unet.training.state import (
     copy_overlap,
@@ -38,6 +39,10 @@ def test_hold_outs_and_validations_survive_json() -> None:
     assert hold_out_from(json.loads(json.dumps(hold_out_values(plan)))) == plan
     scores = [Validation(3, 1.5, (0.25, None), 77)]
     assert validations_from(json.loads(json.dumps(validation_values(scores)))) == scores
+    sure = ScoreInterval(0.2, 0.4, "piece", 12, 3)
+    scores = [Validation(3, 1.5, (0.25, None), 77, sure, labelled=900, objects=4)]
+    assert validations_from(json.loads(json.dumps(validation_values(scores)))) == scores
+    assert validations_from([[3, 1.5, [0.25, None], 77]]) == [Validation(3, 1.5, (0.25, None), 77)]
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])

@@ -85,6 +85,20 @@ def test_iou_is_that_of_all_held_out_pixels_together() -> None:
         )
 
 
+def test_a_score_says_how_sure_it_is_and_what_it_was_learnt_from() -> None:
+    trainer = make_trainer(labelled(3, size=256))
+    for _ in trainer.run(steps=1):
+        pass
+    [score] = trainer.validations
+    assert score.interval is not None
+    assert (score.interval.unit, score.interval.images) == ("piece", 3)
+    assert score.interval.low is not None
+    assert score.interval.low < score.mean < score.interval.high
+    planes = trainer.data.planes.values()
+    assert score.labelled == sum(int((p.classes != UNLABELLED).sum()) for p in planes)
+    assert 0 < score.labelled < sum(int((p.truth != UNLABELLED).sum()) for p in planes)
+
+
 def test_an_absent_class_has_no_score() -> None:
     data = data_of(labelled())
     [plane] = data.planes.values()

@@ -112,12 +112,12 @@ def slow_scores(monkeypatch: pytest.MonkeyPatch, clock: StepClock, seconds: floa
     """Scores take long, as on large images; returns when they were made."""
     made = []
 
-    def slow(*_: object) -> tuple[tuple[float, float], int]:
+    def slow(*_: object) -> dict[tuple[str, tuple[int, ...]], list[np.ndarray]]:
         made.append(clock.now)
         clock.now += seconds
-        return (0.5, 0.5), 100
+        return {("image0", ()): [np.full((2, 2), 25)]}
 
-    monkeypatch.setattr("napari_unet.training.validator.validate", slow)
+    monkeypatch.setattr("napari_unet.training.validator.held_out_tables", slow)
     monkeypatch.setattr(Validator, "expected", lambda *_: seconds)
     return made
 

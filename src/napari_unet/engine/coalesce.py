@@ -43,10 +43,11 @@ def _merge(run: list[TrainingProgress]) -> TrainingProgress:
     """One event for consecutive ones, given in the order of their steps."""
     if len(run) == 1:
         return run[0]
-    validations = [event.validation_iou for event in run if event.validation_iou is not None]
+    scored = [event for event in run if event.validation_iou is not None]
     return run[-1].model_copy(
         update={
             "losses": tuple(loss for event in run for loss in event.losses),
-            "validation_iou": validations[-1] if validations else None,
+            "validation_iou": scored[-1].validation_iou if scored else None,
+            "validation_facts": scored[-1].validation_facts if scored else None,
         }
     )

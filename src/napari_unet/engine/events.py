@@ -32,6 +32,24 @@ class TrainingStarted(Message):
     notes: tuple[str, ...] = ()
 
 
+class ValidationFacts(Message):
+    """How sure a score is, and what it was learnt from.
+
+    ``low`` to ``high`` of the mean IoU with 95 % by ``units`` of kind ``unit`` in ``images``
+    images; both None where nothing can be said, for ``reason``.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    unit: Literal["image", "plane", "piece"] = "piece"
+    units: int = 0
+    images: int = 0
+    reason: str = ""
+    pixels: int = 0
+    labelled: int = 0
+    objects: int = 0
+
+
 class TrainingProgress(Message):
     """At most ten a second; ``losses`` holds (step, loss) of every step since the last one."""
 
@@ -43,6 +61,8 @@ class TrainingProgress(Message):
     learning_rate: float
     validation_iou: tuple[float | None, ...] | None = None
     """By class; only when a new validation was made."""
+    validation_facts: ValidationFacts | None = None
+    """With it."""
 
 
 class TrainingPaused(Message):

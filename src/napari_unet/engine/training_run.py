@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_unet.core import finish
+from napari_unet.engine.events import ValidationFacts
 from napari_unet.engine.fresh_labels import FreshLabels
 from napari_unet.engine.protocol import (
     CheckpointWritten,
@@ -178,6 +179,7 @@ class TrainingRun:
             steps_per_second=0.0,
             learning_rate=0.0,
             validation_iou=validation.iou,
+            validation_facts=_facts(validation),
         )
 
 
@@ -190,4 +192,22 @@ def _progress(event: told.Progress, *, again: bool) -> TrainingProgress:
         steps_per_second=event.steps_per_second,
         learning_rate=event.learning_rate,
         validation_iou=event.validation.iou if event.validation is not None else None,
+        validation_facts=_facts(event.validation) if event.validation is not None else None,
+    )
+
+
+def _facts(validation: told.Validation) -> ValidationFacts:
+    interval = validation.interval
+    known = {"pixels": validation.pixels, "labelled": validation.labelled}
+    known["objects"] = validation.objects
+    if interval is None:
+        return ValidationFacts(**known)
+    return ValidationFacts(
+        low=interval.low,
+        high=interval.high,
+        unit=interval.unit,
+        units=interval.count,
+        images=interval.images,
+        reason=interval.reason,
+        **known,
     )

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.evaluation.intervals import ScoreInterval
+
 
 @dataclass(frozen=True)
 class Started:
@@ -31,12 +33,19 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Validation:
-    """Intersection over union on held-out regions, by class (None = class absent there)."""
+    """Intersection over union on held-out regions, by class (None = class absent there).
+
+    ``labelled`` pixels and ``objects`` is what was learnt from at that moment.
+    """
 
     step: int
     seconds: float
     iou: tuple[float | None, ...]
     pixels: int
+    interval: ScoreInterval | None = None
+    """Of the mean; see :func:`napari_unet.evaluation.intervals.score_interval`."""
+    labelled: int = 0
+    objects: int = 0
 
     @property
     def mean(self) -> float | None:

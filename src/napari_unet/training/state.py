@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from napari_unet.evaluation.intervals import ScoreInterval
 from napari_unet.training.data import HeldOut
 from napari_unet.training.events import Validation
 from napari_unet.training.validation import HoldOut
@@ -81,13 +83,38 @@ def hold_out_from(values: list[list[Any]]) -> HoldOut:
 
 
 def validation_values(validations: list[Validation]) -> list[list[Any]]:
-    """JSON-able: [step, seconds, IoU by class, pixels]."""
-    return [[v.step, v.seconds, list(v.iou), v.pixels] for v in validations]
+    """JSON-able: [step, seconds, IoU by class, pixels, what else is known]."""
+    return [
+        [
+            v.step,
+            v.seconds,
+            list(v.iou),
+            v.pixels,
+            {
+                "interval": None if v.interval is None else asdict(v.interval),
+                "labelled": v.labelled,
+                "objects": v.objects,
+            },
+        ]
+        for v in validations
+    ]
 
 
 def validations_from(values: list[list[Any]]) -> list[Validation]:
-    """The inverse of :func:`validation_values`."""
-    return [
-        Validation(int(step), float(seconds), tuple(scores), int(pixels))
-        for step, seconds, scores, pixels in values
-    ]
+    """The inverse of :func:`validation_values`; older files say nothing beyond the pixels."""
+    found = []
+    for step, seconds, scores, pixels, *rest in values:
+        more = rest[0] if rest else {}
+        interval = more.get("interval")
+        found.append(
+            Validation(
+                int(step),
+                float(seconds),
+                tuple(scores),
+                int(pixels),
+                None if interval is None else ScoreInterval(**interval),
+                int(more.get("labelled", 0)),
+                int(more.get("objects", 0)),
+            )
+        )
+    return found

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.evaluation.intervals import pieces
 from napari_unet.evaluation.overlap import confusion, iou
 from napari_unet.images.image import Box
 from napari_unet.prediction.predictor import Predictor
@@ -124,11 +125,13 @@ def apply_hold_out(data: TrainingData, plan: HoldOut) -> None:
             data.planes[key].hold_out(held_out, GUARD)
 
 
-def validate(
-    data: TrainingData, predictor: Predictor, classes: int
-) -> tuple[tuple[float | None, ...], int]:
-    """IoU by class over everything that is held out (None = absent), and how many pixels it is."""
-    table = np.zeros((classes, classes), np.int64)
+Tables = dict[Key, list[npt.NDArray[np.int64]]]
+"""By plane: confusion matrices of the pieces of what is held out there."""
+
+
+def held_out_tables(data: TrainingData, predictor: Predictor, classes: int) -> Tables:
+    """How everything that is held out is predicted, piece by piece."""
+    found: Tables = {}
     for plane in data.planes.values():
         if plane.held_out is None or not plane.held_out.scored:
             continue
@@ -137,9 +140,29 @@ def validate(
         if any(a >= b for a, b in box) or (truth == UNLABELLED).all():
             continue
         probability = predictor.region(plane.read_inside, plane.shape, box)
-        table += confusion(probability.argmax(0), truth, classes, ignore=UNLABELLED)
+        predicted = probability.argmax(0)
+        found[plane.key] = []
+        for piece in pieces(tuple((0, n) for n in truth.shape)):
+            inside = tuple(slice(a, b) for a, b in piece)
+            table = confusion(predicted[inside], truth[inside], classes, ignore=UNLABELLED)
+            found[plane.key].append(table)
+    return found
+
+
+def pooled(tables: Tables, classes: int) -> tuple[tuple[float | None, ...], int]:
+    """IoU by class over everything together (None = absent), and how many pixels it is."""
+    table = np.zeros((classes, classes), np.int64)
+    for of_plane in tables.values():
+        table += np.sum(of_plane, 0)
     scores = iou(table) if table.sum() else np.full(classes, np.nan)
     return tuple(None if np.isnan(s) else float(s) for s in scores), int(table.sum())
+
+
+def validate(
+    data: TrainingData, predictor: Predictor, classes: int
+) -> tuple[tuple[float | None, ...], int]:
+    """IoU by class over everything that is held out (None = absent), and how many pixels it is."""
+    return pooled(held_out_tables(data, predictor, classes), classes)
 
 
 def work(data: TrainingData, halo: tuple[int, ...]) -> int:

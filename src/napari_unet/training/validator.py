@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from napari_unet.evaluation.intervals import score_interval
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.training.data import TrainingData, TrainingPlane
 from napari_unet.training.events import Validation
@@ -18,8 +19,9 @@ from napari_unet.training.validation import (
     HoldOut,
     apply_hold_out,
     block_of,
+    held_out_tables,
     plan_hold_out,
-    validate,
+    pooled,
     work,
 )
 
@@ -87,11 +89,22 @@ class Validator:
     def score(self, predictor: Predictor, classes: int, step: int, seconds: float) -> Validation:
         """Score the network after ``step`` steps and ``seconds``; takes part in the time itself."""
         clock = time.perf_counter()
-        iou, pixels = validate(self._data, predictor, classes)
+        tables = held_out_tables(self._data, predictor, classes)
         self._cost = time.perf_counter() - clock
         self._last = seconds + self._cost
-        self.scores.append(Validation(step, self._last, iou, pixels))
-        return self.scores[-1]
+        iou, pixels = pooled(tables, classes)
+        planes = self._data.planes.values()
+        validation = Validation(
+            step,
+            self._last,
+            iou,
+            pixels,
+            score_interval(tables),
+            labelled=int(sum(p.trained.sum() for p in planes)),
+            objects=sum(len(p.object_sizes) for p in planes),
+        )
+        self.scores.append(validation)
+        return validation
 
     def values(self) -> dict[str, Any]:
         """What :meth:`load` needs, JSON-able."""
