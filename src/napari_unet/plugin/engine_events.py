@@ -27,6 +27,7 @@ from napari_unet.engine.protocol import (
     TrainingStarted,
 )
 from napari_unet.plugin import verifying
+from napari_unet.plugin.forecasting import score_of
 from napari_unet.plugin.loaded_model import know_model
 from napari_unet.plugin.predicting import finish_prediction, show_tile
 from napari_unet.plugin.showing import show_prediction
@@ -69,10 +70,12 @@ def handle(session: Session, event: Event) -> None:
             training.phase, session.has_model = "stopped", True
             training.step, training.seconds = event.step, event.seconds
             session.save_curves(now=True)
+            session.forecasting.remember()
             session.tell("info", f"Training stopped after step {event.step}; the model is kept.")
             session.training_changed.emit()
         case TrainingFailed():
             training.phase = "failed"
+            session.forecasting.remember()
             session.tell("error", event.message)
             session.training_changed.emit()
         case NoticeGiven():
@@ -112,7 +115,7 @@ def _progress(session: Session, event: TrainingProgress) -> None:
     session.has_model = True
     session.model_classes = max(session.model_classes, session.painted_classes)
     if event.validation_iou is not None:
-        training.scores.append((event.step, event.seconds, event.validation_iou))
+        training.points.append(score_of(event))
     session.training_changed.emit()
     session.curves_changed.emit()
 

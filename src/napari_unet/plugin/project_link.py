@@ -166,6 +166,7 @@ def open_project(session: Session, folder: str | Path) -> None:
     if project.has_model:
         load_model(session, project.model_path)
     session.correcting.load()
+    session.forecasting.load()
     session.classes_changed.emit()
     session.curves_changed.emit()
     session.training_changed.emit()

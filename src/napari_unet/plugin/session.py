@@ -30,6 +30,7 @@ from napari_unet.plugin.correcting import Correcting
 from napari_unet.plugin.dims import know_dims, set_dims
 from napari_unet.plugin.engine_events import handle
 from napari_unet.plugin.first_answers import FirstAnswers
+from napari_unet.plugin.forecasting import Forecasting
 from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.looking import Looking
@@ -99,6 +100,7 @@ class Session:
         self.looking = Looking(self)
         self.correcting = Correcting(self)
         self.first_answers = FirstAnswers(self)
+        self.forecasting = Forecasting(self)
         self._later: deque[Callable[[], None]] = deque()
         self._disconnect: list[Callable[[], None]] = []
         self._saved_curves = 0.0
@@ -149,6 +151,7 @@ class Session:
             self.tell("warning", text)
         self.looking.tick()
         self.first_answers.tick()
+        self.forecasting.tick()
 
     def handle(self, event: Event) -> None:
         """One event of the engine."""
@@ -382,6 +385,7 @@ class Session:
             return
         self.flush()
         self.save_curves(now=True)
+        self.forecasting.close()
         self.closed = True
         for disconnect in self._disconnect:
             try:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import uuid4
+
+from napari_unet.forecast.points import HeldOutScore
 
 Phase = Literal["idle", "starting", "training", "paused", "stopped", "failed"]
 
 
 @dataclass
 class TrainingState:
-    """Where training is. ``losses``: (step, loss); ``scores``: (step, seconds, IoU by class)."""
+    """Where training is. ``losses``: (step, loss); ``points``: scores on what is held out.
+
+    ``run`` names this training, from random weights or a loaded model on.
+    """
 
     phase: Phase = "idle"
     step: int = 0
@@ -23,8 +29,15 @@ class TrainingState:
     batch: int = 0
     tile: tuple[int, ...] = ()
     losses: list[tuple[int, float]] = field(default_factory=list)
-    scores: list[tuple[int, float, tuple[float | None, ...]]] = field(default_factory=list)
+    points: list[HeldOutScore] = field(default_factory=list)
     checkpoint_step: int | None = None
+    run: str = field(default_factory=lambda: uuid4().hex[:8])
+    network: str = ""
+
+    @property
+    def scores(self) -> list[tuple[int, float, tuple[float | None, ...]]]:
+        """(step, seconds, IoU by class)."""
+        return [(one.step, one.seconds, one.iou) for one in self.points]
 
     @property
     def running(self) -> bool:
@@ -35,7 +48,9 @@ class TrainingState:
         """As JSON, for the project."""
         return {
             "losses": self.losses[-20000:],
-            "scores": self.scores,
+            "points": [one.to_json() for one in self.points],
+            "run": self.run,
+            "network": self.network,
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -43,7 +58,11 @@ class TrainingState:
     def load_curves(self, curves: dict[str, Any]) -> None:
         """The inverse of :meth:`curves`."""
         self.losses = [(int(s), float(v)) for s, v in curves.get("losses", [])]
-        self.scores = [(int(s), float(t), tuple(v)) for s, t, v in curves.get("scores", [])]
+        older = curves.get("scores", [])  # of a project from before there were points
+        self.points = [HeldOutScore(int(s), float(t), tuple(v)) for s, t, v in older]
+        self.points += [HeldOutScore.from_json(one) for one in curves.get("points", [])]
+        self.run = str(curves.get("run", self.run))
+        self.network = str(curves.get("network", ""))
         self.step = int(curves.get("step", 0))
         self.seconds = float(curves.get("seconds", 0))
 

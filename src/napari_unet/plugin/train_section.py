@@ -81,6 +81,8 @@ class TrainSection(Section):
         )
         self.state_label.setObjectName("training_state")
         self.plot = CurvePlot()
+        self.forecast_label = words()
+        self.forecast_label.setObjectName("forecast_line")
         self.advanced = QCollapsible("Settings of the training")
         self._spins: dict[str, QSpinBox | QDoubleSpinBox] = {}
         self._build()
@@ -90,6 +92,7 @@ class TrainSection(Section):
         self.listen(session.settings_changed, self._fill_settings)
         self.listen(session.training_changed, self.refresh)
         self.listen(session.curves_changed, self.refresh_curves)
+        self.listen(session.forecasting.changed, self.refresh_curves)
         self._fill_settings()
         self.refresh()
         self.refresh_curves()
@@ -134,6 +137,7 @@ class TrainSection(Section):
         layout.addLayout(row)
         layout.addWidget(self.state_label)
         layout.addWidget(self.plot)
+        layout.addWidget(self.forecast_label)
         layout.addWidget(self.speed_label)
         layout.addWidget(self.advanced)
 
@@ -255,6 +259,9 @@ class TrainSection(Section):
                 scores.append((step, sum(known) / len(known)))
         self.plot.setVisible(bool(state.losses))
         self.plot.show_curves(state.losses, scores)
+        line = self.session.forecasting.line
+        self.forecast_label.setVisible(bool(line))
+        self.forecast_label.setText(line)
 
     # ------------------------------------------------------------ acting
 

@@ -54,6 +54,7 @@ def train(session: Session) -> None:
     if not resume:
         session.training = training = TrainingState()
         session.curves_changed.emit()
+    training.network = training.network or session.network
     classes = session.classes
     if all(one.kind == "objects" for one in session.labels.values()):
         classes = classes[:2]
@@ -110,7 +111,8 @@ def roll_back(session: Session, kept: SnapshotKept) -> None:
         training.step = training.checkpoint_step = kept.step
         training.seconds = kept.seconds
         training.losses = [one for one in training.losses if one[0] <= kept.step]
-        training.scores = [one for one in training.scores if one[0] <= kept.step]
+        session.forecasting.remember()
+        training.points = [one for one in training.points if one.step <= kept.step]
         session.save_curves(now=True)
         checkpoint = session.project.checkpoint
         if checkpoint is not None:  # else the project would open with the later model
