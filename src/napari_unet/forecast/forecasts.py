@@ -175,6 +175,9 @@ def _forecast(
     elif high < -MEASURABLE:
         kind = "worse"
         sentence = f"It is getting worse: {amount} would cost {-gain:.2f} ({limits}). {worse}."
+    elif gain < MEASURABLE and high > 3 * MEASURABLE:
+        kind = "maybe"
+        sentence = f"It is not clear whether {amount} would buy anything ({limits})."
     elif gain < MEASURABLE:
         kind = "nothing"
         surely = "" if high < 2 * MEASURABLE else "probably "

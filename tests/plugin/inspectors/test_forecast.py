@@ -44,20 +44,23 @@ def scores(session: Session, means: Any, *, labelled: int = 1000, every: float =
         training = session.training
         step, seconds = training.step + 10, training.seconds + every
         facts = ValidationFacts(
-            low=mean - 0.05, high=mean + 0.05, units=12, images=3, pixels=500,
-            labelled=labelled, objects=labelled // 100,
-        )  # fmt: skip
-        session.handle(
-            TrainingProgress(
-                step=step,
-                losses=((step, 0.3),),
-                seconds=seconds,
-                steps_per_second=1,
-                learning_rate=1e-3,
-                validation_iou=(mean, mean),
-                validation_facts=facts,
-            )  # fmt: skip
+            low=mean - 0.05,
+            high=mean + 0.05,
+            units=12,
+            images=3,
+            labelled=labelled,
+            objects=labelled // 100,
         )
+        event = TrainingProgress(
+            step=step,
+            losses=((step, 0.3),),
+            seconds=seconds,
+            steps_per_second=1,
+            learning_rate=1e-3,
+            validation_iou=(mean, mean),
+            validation_facts=facts,
+        )
+        session.handle(event)
 
 
 def settled(qtbot: Any, session: Session) -> None:
@@ -84,7 +87,7 @@ def test_score_time_and_labels(docks: Any, qtbot: Any) -> None:
     session = dock.session
     assert "No score yet" in text(dock, "score_sentence")
     assert text(main, "forecast_line") == ""
-    session.training.phase = "training"
+    session.training.phase, session.training.network = "training", "unet"
     scores(session, [0.5, 0.6])
     settled(qtbot, session)
     assert "interval 0.55 to 0.65, from 12 pieces" in text(dock, "score_sentence")
@@ -130,6 +133,7 @@ def test_score_time_and_labels(docks: Any, qtbot: Any) -> None:
     open_project(session, folder)
     settled(qtbot, session)
     assert len(dock.labels_plot.points) == 4
-    session.network = "unetpp"  # those were of another network
+    session.training.network = "unetpp"  # those were of another network
+    session.training.points.clear()
     settled(qtbot, session)
     assert "(0 so far)" in text(dock, "labels_sentence")
