@@ -165,7 +165,7 @@ def _forecast(
     gains = curves.score[:, end] - curves.level[:, now]
     low, gain, high = (float(v) for v in np.quantile(gains, [tail, 0.5, 1 - tail]))
     lower, middle, upper = np.quantile(curves.level, [tail, 0.5, 1 - tail], axis=0)
-    limits = f"{low:+.2f} to {high:+.2f}"
+    limits = f"{_signed(low)} to {_signed(high)}"
     kind: Kind
     if high - low > TOO_WIDE:
         kind = "cannot"
@@ -185,10 +185,10 @@ def _forecast(
         sentence = f"{what} ({amount}: {limits}); {other}."
     elif low > 0:
         kind = "gain"
-        sentence = f"About {amount} would buy {gain:+.2f} ({limits})."
+        sentence = f"About {amount} would buy {_signed(gain)} ({limits})."
     else:
         kind = "maybe"
-        sentence = f"About {amount} may buy {gain:+.2f}, but that is not sure ({limits})."
+        sentence = f"About {amount} may buy {_signed(gain)}, but that is not sure ({limits})."
     return Forecast(kind, sentence, ahead, gain, low, high, places, lower, middle, upper)
 
 
@@ -199,6 +199,11 @@ def _span(seconds: float) -> str:
             number = round(seconds / unit, 0 if seconds >= 3 * unit else 1)
             return f"{number:g} {name}" + ("" if number == 1 else "s")
     raise AssertionError
+
+
+def _signed(value: float) -> str:
+    """With a sign, but never "-0.00"."""
+    return f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _rounded(value: float) -> float:
