@@ -1,7 +1,8 @@
 """How sure a pooled score is: an interval from the pieces that it was measured on.
 
 The unit is what may pass as independent: the image, where there are several; else the plane; else
-a piece of a held-out block, which speaks for other places of the same images only. Pixels are none.
+a piece of a held-out block, which speaks for places amid the labels of the same images only.
+Pixels are none.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class HeldOutScore:
             planes = f"{self.units} planes of {_count(self.images, 'image')}"
             return f"{score}, from {planes}: it speaks for other planes of the same."
         where = f"{self.units} pieces of what is held out in {_count(self.images, 'image')}"
-        return f"{score}, from {where}: it speaks for other places of the same, not for new images."
+        return f"{score}, from {where}: it speaks for places amid your labels, not for new images."
 
     def to_json(self) -> dict[str, Any]:
         """JSON-able."""
