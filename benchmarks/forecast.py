@@ -1,14 +1,16 @@
 """Does the forecast come true? Checked on real training curves.
 
-For each data set, seed and number of images (1 to 3) a network is trained on the upper 70 % of the
-images and scored on held-out blocks every few steps, as in the window. Then it is asked:
+For each data set, seed and number of images (1 to 3) a network is trained on the images without a
+quarter of their places, and scored on held-out blocks every few steps, as in the window. Then it is
+asked:
 
 - time: at 1/4 of the budget for 1/2, at 1/2 for all of it (as the dock does), and at 1/4 for all of
   it (further than the dock would go): how often did the 90 % interval hold what came (the mean of
   three scores around that moment, less the present level), how far off was the middle, and how far
   off is it to say that the score stays?
-- score: how often does the 95 % interval of the last score hold the true one of the lowest 25 % of
-  the same images, and of other images?
+- score: how often does the 95 % interval of the last score hold the true one of the quarter that
+  was left out, places amid the labels, and of other images? (U373: cells near its border are not
+  labelled, so that neither is quite true there.)
 - labels: trained anew with 15, 25, 35 and 50 % of the labels, what is said for all of them?
 
 Steps stand for seconds, so that the figures do not depend on what else the machine does.
@@ -20,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from napari_unet.evaluation.intervals import score_interval
 from napari_unet.evaluation.overlap import confusion, iou
 from napari_unet.forecast.forecasts import CONFIDENCE, Forecast, forecast_labels, forecast_time
 from napari_unet.forecast.points import HeldOutScore, records
-from napari_unet.images.image import Image
+from napari_unet.images.image import Box, Image
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Progress
 from napari_unet.training.trainer import Trainer
@@ -45,8 +46,10 @@ SCORES = 48
 """Scores along a training."""
 SECONDS = 480.0
 """That a whole training is said to last."""
-LABELLED, UNSEEN = 0.7, 0.75
-"""Rows above the first are labelled, those below the second are the truth of unseen places."""
+CELLS, UNSEEN = 6, 9
+"""Each image is cut into 6 x 6 places, 9 of which are never labelled: they tell the truth."""
+GUARD = 16
+"""Pixels around them that are not labelled either."""
 PARTS = (0.15, 0.25, 0.35, 0.5, 1)
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -55,9 +58,10 @@ def trainer_of(pairs: list[Pair], part: float, seed: int) -> Trainer:
     """A trainer on ``part`` of the rows that may be labelled, and the general start weights."""
     images = []
     for number, (image, truth) in enumerate(pairs):
-        strokes = np.zeros(truth.shape, np.uint8)
-        rows = max(32, round(part * LABELLED * len(truth)))
-        strokes[:rows] = truth[:rows] + 1
+        strokes = truth + np.uint8(1)
+        for (a, b), (c, d) in unseen(truth.shape, seed + 100 * number):
+            strokes[max(0, a - GUARD) : b + GUARD, max(0, c - GUARD) : d + GUARD] = 0
+        strokes[max(48, round(part * len(truth))) :] = 0
         name = str(number)
         images.append(
             LabelledImage(Image(name, image, "yx"), Image(name, strokes, "yx"), "scribbles")
@@ -70,6 +74,16 @@ def trainer_of(pairs: list[Pair], part: float, seed: int) -> Trainer:
         device="cpu",
         precision="float32",
     )
+
+
+def unseen(shape: tuple[int, ...], seed: int) -> list[Box]:
+    """Places that are never labelled, scattered: images differ from top to bottom."""
+    rows, columns = (np.linspace(0, n, CELLS + 1).astype(int) for n in shape)
+    chosen = np.random.default_rng(seed).permutation(CELLS * CELLS)[:UNSEEN]
+    return [
+        ((int(rows[y]), int(rows[y + 1])), (int(columns[x]), int(columns[x + 1])))
+        for y, x in (divmod(int(n), CELLS) for n in chosen)
+    ]
 
 
 def curve(trainer: Trainer, steps: int, scores: int) -> list[HeldOutScore]:
@@ -98,19 +112,19 @@ def score(trainer: Trainer, step: int, seconds: float) -> HeldOutScore:
     )  # fmt: skip
 
 
-def true_score(trainer: Trainer, pairs: list[Pair], start: Callable[[int], int]) -> float:
-    """Mean IoU of all rows from ``start(rows)`` on."""
+def true_score(trainer: Trainer, pairs: list[Pair], places: list[list[Box]]) -> float:
+    """Mean IoU of all ``places`` of each image together."""
     predictor = trainer.predictor()
     table = np.zeros((2, 2), np.int64)
-    for image, truth in pairs:
+    for (image, truth), boxes in zip(pairs, places, strict=True):
         opened = Image("unseen", image, "yx")
         normalised = trainer.data.normalisation.for_image(opened)
-        first = start(len(truth))
-        box = ((first, truth.shape[0]), (0, truth.shape[1]))
-        found = predictor.region(
-            lambda part, n=normalised, o=opened: n.apply(o.read((), part)), truth.shape, box
-        )
-        table += confusion(found.argmax(0), truth[first:], 2, ignore=UNLABELLED)
+        for box in boxes:
+            found = predictor.region(
+                lambda part, n=normalised, o=opened: n.apply(o.read((), part)), truth.shape, box
+            )
+            inside = tuple(slice(a, b) for a, b in box)
+            table += confusion(found.argmax(0), truth[inside], 2, ignore=UNLABELLED)
     return float(np.nanmean(iou(table)))
 
 
@@ -171,8 +185,12 @@ def one_case(name: str, images: int, seed: int, steps: int, with_labels: bool) -
         "low": last.low,
         "high": last.high,
         "units": last.units,
-        "elsewhere": true_score(trainer, pairs, lambda n: int(UNSEEN * n)),
-        "other images": true_score(trainer, test, lambda n: 0),
+        "amid the labels": true_score(
+            trainer, pairs, [unseen(t.shape, seed + 100 * n) for n, (_, t) in enumerate(pairs)]
+        ),
+        "other images": true_score(
+            trainer, test, [[tuple((0, n) for n in t.shape)] for _, t in test]
+        ),
     }
     if with_labels:
         case["labels"] = labels_case(pairs, seed, steps, found)
@@ -223,7 +241,7 @@ def summary(cases: dict[str, dict[str, Any]]) -> dict[str, Any]:
         }
     scored = [c["score"] for c in cases.values() if "score" in c]
     sure = [s for s in scored if s["low"] is not None]
-    for place in ("elsewhere", "other images"):
+    for place in ("amid the labels", "other images"):
         if sure:
             hits = [s["low"] <= s[place] <= s["high"] for s in sure]
             off = [s["mean"] - s[place] for s in sure]
