@@ -82,7 +82,7 @@ def score_interval(
     "The jackknife - a review", Biometrika 1974, section 4: transform first), its degrees of
     freedom by Kish's effective number of units, for they differ in size. With 3 to 16 units it
     covers 89 to 99 % in simulation (tests/evaluation), where a percentile bootstrap covers 65 to
-    92 %. The lower figure is that of errors in patches larger than a piece.
+    95 %. The lower figure is that of errors in patches larger than a piece.
     """
     parts = {key: [t for t in tables if t.sum()] for key, tables in found.items()}
     parts = {key: tables for key, tables in parts.items() if tables}
