@@ -5,6 +5,7 @@ They end with the process, however that ends: what a dead process left behind is
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -12,8 +13,14 @@ _FAR = 2**20
 """Byte that Windows locks: far behind the text, which others may then still read."""
 
 
+_UNKNOWN = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
 def take(descriptor: int) -> bool:
-    """Lock an open file for as long as it is open; False where another holds it."""
+    """Lock an open file for as long as it is open; False where another holds it.
+
+    A file system that knows no locks (some network ones) lets everybody in.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -25,6 +32,6 @@ def take(descriptor: int) -> bool:
 
             # flock, not lockf: it also keeps two holders in the same process apart.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno in _UNKNOWN
     return True

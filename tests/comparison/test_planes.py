@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unet.comparison.planes import write_planes
+from napari_unet.comparison.planes import MARK, clear_planes, write_planes
+from napari_unet.comparison.store import may_begin
 from napari_unet.core.sources import open_labelled
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
@@ -92,3 +93,18 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
         write_planes(tmp_path, [one], 3)
     with pytest.raises(UserError, match="too small"):
         write_planes(tmp_path, [one], 9)
+
+
+def test_only_what_was_written_here_is_cleared(tmp_path: Path) -> None:
+    mine = tmp_path / "input"
+    clear_planes(mine)  # nothing there
+    mine.mkdir()
+    (mine / "precious.tif").touch()
+    assert not may_begin(tmp_path)
+    with pytest.raises(UserError, match="left alone"):
+        clear_planes(mine)
+    assert (mine / "precious.tif").exists()
+    (mine / MARK).touch()
+    assert may_begin(tmp_path)
+    clear_planes(mine)
+    assert not mine.exists()

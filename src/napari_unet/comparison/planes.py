@@ -7,6 +7,7 @@ where the networks work in 3D.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,8 @@ from napari_unet.errors import UserError
 from napari_unet.project.files import atomic, disk_error
 from napari_unet.training.data import LabelledImage
 
+MARK = ".written-by-napari-unet"
+"""Beside what :func:`write_planes` writes: only with it may the folder be cleared."""
 SMALLEST = 32
 """Pixels that a piece of a plane has at least along the axis that is cut."""
 
@@ -49,6 +52,30 @@ class _Plane:
     spacing: tuple[float, ...] | None
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether ``folder`` is not there, or was made by :func:`write_planes`."""
+    return not folder.exists() or (folder / MARK).is_file()
+
+
+def clear_planes(folder: Path) -> None:
+    """Remove what :func:`write_planes` wrote in an attempt that came to nothing.
+
+    Raises
+    ------
+    UserError
+        Somebody else made the folder, or it cannot be removed.
+    """
+    if not is_ours(folder):
+        raise UserError(
+            f"{folder} was not written by a comparison and is left alone: choose another folder."
+        )
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise disk_error(error, str(folder)) from error
+
+
 def write_planes(folder: Path, labelled: Sequence[LabelledImage], fewest: int = 1) -> Written:
     """Write what is labelled to ``folder``/images, /labels and /regions, as TIFF.
 
@@ -74,6 +101,8 @@ def write_planes(folder: Path, labelled: Sequence[LabelledImage], fewest: int = 
     written = Written(folder / "images", folder / "labels", folder / "regions", labelled[0].kind, 0)
     names: set[str] = set()
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARK).touch()
         for path in (written.images, written.labels, written.regions):
             path.mkdir(parents=True, exist_ok=True)
         for plane in _planes(labelled, parts):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from napari_unet.comparison.planes import is_ours
 from napari_unet.comparison.records import RunResult, Settings, differences
 from napari_unet.errors import UserError
 from napari_unet.project.files import (
@@ -104,7 +105,9 @@ class Store:
 def may_begin(folder: Path) -> bool:
     """Whether there is nothing in ``folder`` but what was put there for a comparison."""
     known = (REQUEST, INPUT, LOCK)
-    return all(p.name in known or TEMPORARY in p.name for p in folder.iterdir())
+    return is_ours(folder / INPUT) and all(
+        p.name in known or TEMPORARY in p.name for p in folder.iterdir()
+    )
 
 
 def lock(folder: Path) -> FolderLock:

@@ -14,7 +14,9 @@ from napari_unet.engine.workspace import Workspace
 from napari_unet.errors import UserError
 from napari_unet.images.image import Box
 from napari_unet.model.header import ClassDescription
+from napari_unet.start.general import general_weights
 from napari_unet.training.events import Failed, Fitted, Progress
+from napari_unet.training.presets import preset
 from napari_unet.training.trainer import Trainer
 
 
@@ -35,12 +37,18 @@ def first_answer(command: FirstAnswer, workspace: Workspace, training: TrainingS
 
 def _fitted(command: FirstAnswer, workspace: Workspace) -> Trainer | None:
     """A trainer before its first step; None without start weights or with too few classes."""
+    labelled = workspace.labelled()
     try:
+        recipe = preset(command.preset, **{**command.settings, "network": command.network})
+        image = labelled[0].image
+        where = {"dims": image.dims, "channels": image.channels}
+        if general_weights(recipe.network, recipe.arguments, **where) is None:
+            return None
         trainer = make_trainer(
-            workspace.labelled(),
+            labelled,
             network=command.network,
             preset_name=command.preset,
-            settings=command.settings,
+            settings=dict(command.settings) | {"w0": 0.0},  # the map of a large plane takes long
             classes=[ClassDescription(name=c.name, color=c.color) for c in command.classes],
             seed=command.seed,
             validation="none",
@@ -48,8 +56,6 @@ def _fitted(command: FirstAnswer, workspace: Workspace) -> Trainer | None:
         )
     except UserError:
         return None  # pressing Train will say it
-    if trainer.origin != "general":
-        return None
     for event in trainer.run(steps=1):
         if isinstance(event, Fitted):
             return trainer

@@ -55,7 +55,8 @@ def take_over(session: Session, one: Advice) -> None:
     """
     if session.training.running:
         raise UserError("Training is under way: stop it before the network is changed.")
-    session.network, session.preset = one.candidate.network, PRESET
+    session.network = one.candidate.network
+    session.use_preset(PRESET)
     session.settings = changes(one)
     session.settings_changed.emit()
     more = " Press Reset first: the model that there is has another network." * session.has_model

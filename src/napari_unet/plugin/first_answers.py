@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unet.engine.protocol import FirstAnswer
+from napari_unet.engine.protocol import FirstAnswer, Index
 from napari_unet.errors import UserError
+from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.looking import REST, Place
 from napari_unet.plugin.showing import show_prediction
 from napari_unet.plugin.training_control import start_job
@@ -32,12 +33,16 @@ class FirstAnswers:
         self.shown = False
         """Whether what is on screen is such an answer."""
         self._strokes = 0
+        self._changed: set[tuple[str, Index]] = set()
+        self._classes: dict[tuple[str, Index], frozenset[int]] = {}
+        """By image and plane, as far as something was painted on it."""
         self._painted = 0.0
         self._asked: tuple[Place, int] | None = None
         self._job: str | None = None
 
-    def painted(self) -> None:
-        """Something was painted."""
+    def painted(self, one: LabelEntry, index: Index) -> None:
+        """Something was painted on a plane."""
+        self._changed.add((one.entry.id, index))
         self._strokes += 1
         self._painted = time.monotonic()
 
@@ -63,9 +68,16 @@ class FirstAnswers:
 
     def _one_class(self) -> bool:
         """Whether the strokes so far are all of one class: nothing can be told apart."""
-        scribbles = [one.sent for one in self._session.labels.values() if one.kind == "scribbles"]
-        others = len(scribbles) < len(self._session.labels)
-        return not others and len({v for sent in scribbles for v in np.unique(sent) if v}) < 2
+        known = self._session.labels
+        for image, index in self._changed:
+            if image not in known:
+                continue
+            counts = np.bincount(known[image].sent[index].ravel())
+            self._classes[image, index] = frozenset(map(int, np.flatnonzero(counts[1:])))
+        self._changed.clear()
+        if any(one.kind != "scribbles" for one in known.values()):
+            return False  # what is not of an object may be background
+        return len(frozenset().union(*self._classes.values())) < 2
 
     def _ask(self, place: Place) -> None:
         session = self._session

@@ -155,7 +155,7 @@ def _keep(session: Session, one: LabelEntry, index: Index) -> None:
     except UserError as error:
         session.tell("error", str(error))
     session.correcting.painted(one, before, index)
-    session.first_answers.painted()
+    session.first_answers.painted(one, index)
     if one.kind != "objects":
         _know_classes(session, one.kind, one.sent[index])
     if one.entry.ready:

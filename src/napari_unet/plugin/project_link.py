@@ -156,7 +156,7 @@ def open_project(session: Session, folder: str | Path) -> None:
         _open_labels(session, project, entry, record.id)
     settings = project.settings
     session.network = str(settings.get("network", session.network))
-    session.preset = str(settings.get("preset", session.preset))
+    session.use_preset(str(settings.get("preset", session.preset)))
     stored = settings.get("settings")
     session.settings = dict(stored) if isinstance(stored, dict) else {}
     session.know_dims(3 if settings.get("dims") == 3 else 2)

@@ -36,6 +36,7 @@ from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.looking import Looking
 from napari_unet.plugin.project_link import ProjectLink
 from napari_unet.plugin.state import Job, TileRow, TrainingState
+from napari_unet.training.presets import presets
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +157,12 @@ class Session:
     def handle(self, event: Event) -> None:
         """One event of the engine."""
         handle(self, event)
+
+    def use_preset(self, name: str) -> None:
+        """Train by another recipe, and predict as it says."""
+        self.preset = name
+        if name in presets():
+            self.rotations = presets()[name].rotations
 
     # ------------------------------------------------------------ images
 

@@ -176,9 +176,8 @@ class TrainSection(Section):
 
     def _chosen(self) -> None:
         self.session.network = self.network_combo.currentData()
-        self.session.preset = self.preset_combo.currentData()
+        self.session.use_preset(self.preset_combo.currentData())
         self.session.settings = {}
-        self.session.rotations = presets()[self.session.preset].rotations
         known = registry.spec(self.session.network).dims
         try:
             if self.session.dims not in known:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QMainWindow, QProgressBar, QWidget
 
 from napari_unet.comparison.events import Planned, Ran, Reported, Training
 from napari_unet.comparison.folder import COLUMNS, Contents, read_folder, table
-from napari_unet.comparison.planes import Written, write_planes
+from napari_unet.comparison.planes import Written, clear_planes, write_planes
 from napari_unet.comparison.progress import Progress
 from napari_unet.comparison.store import INPUT, lock
 from napari_unet.engine.errand_protocol import Compare
@@ -131,8 +130,7 @@ class CompareDock(InspectorDock):
         self._lock = lock(folder)
 
         def write() -> Written:
-            if (folder / INPUT).exists():  # of an attempt that did not begin
-                shutil.rmtree(folder / INPUT)
+            clear_planes(folder / INPUT)
             return write_planes(folder / INPUT, labelled, folds)
 
         def written(found: Written) -> None:
