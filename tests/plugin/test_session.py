@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_unet.engine.protocol import JobFailed, JobFinished
 from napari_unet.errors import UserError
 from napari_unet.plugin.derived import find
 from napari_unet.plugin.session import Session
+from napari_unet.plugin.state import Job
 from napari_unet.project.project import Project
 
 
@@ -173,3 +175,38 @@ def test_a_closed_session_is_let_go_by_its_viewer(engine: Any) -> None:
     known = work()
     gc.collect()
     assert known() is None
+
+
+def test_a_fault_in_one_event_does_not_lose_the_others(
+    session: Session, told: list[tuple[str, str]]
+) -> None:
+    def full(_: Any) -> None:
+        raise UserError("The disk is full.")
+
+    def broken(_: Any) -> None:
+        raise KeyError("gone")
+
+    for name, answered in (("a", full), ("b", broken), ("c", None)):
+        session.jobs[name] = Job(name, f"Job {name}", answered=answered)
+        session.engine.events.append(JobFinished(job=name))
+    changes: list[int] = []
+    session.jobs_changed.connect(lambda: changes.append(len(session.jobs)))
+    session.tick()
+    assert not session.jobs
+    assert changes == [2, 1, 0]
+    assert told[0] == ("error", "The disk is full.")
+    assert "KeyError" in told[1][1]
+    assert told[2] == ("info", "Job c: done.")
+
+
+def test_a_refused_job_leaves_no_progress(session: Session) -> None:
+    reasons: list[str] = []
+    changes: list[int] = []
+    session.jobs_changed.connect(lambda: changes.append(len(session.jobs)))
+    session.jobs["a"] = Job("a", "Job a", refused=reasons.append)
+    session.engine.events.append(JobFailed(job="a", message="cancelled", cancelled=True))
+    session.tick()
+    session.jobs["b"] = Job("b", "Job b", refused=reasons.append)
+    session.drop_job("b")
+    assert reasons == ["cancelled", "Job b was cancelled."]
+    assert changes == [0, 0]

@@ -31,7 +31,7 @@ from napari_unet.plugin.forecasting import score_of
 from napari_unet.plugin.loaded_model import know_model
 from napari_unet.plugin.predicting import finish_prediction, show_tile
 from napari_unet.plugin.showing import show_prediction
-from napari_unet.plugin.state import TileRow
+from napari_unet.plugin.state import Job, TileRow
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -155,14 +155,27 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
     job = session.jobs.pop(event.job, None)
     if job is None:
         return
-    if isinstance(event, JobFailed):
-        session.outputs.pop(event.job, None)
-        if job.refused is not None:
-            job.refused(event.message)
-            return
-        text = f"{job.what} was cancelled." if event.cancelled else event.message
-        session.tell("info" if event.cancelled else "error", text)
-    elif job.what == "Loading the model":
+    try:
+        if isinstance(event, JobFailed):
+            _job_failed(session, job, event)
+        else:
+            _job_finished(session, job, event)
+    finally:  # else its progress would stay
+        session.job_ended.emit(event)
+        session.jobs_changed.emit()
+
+
+def _job_failed(session: Session, job: Job, event: JobFailed) -> None:
+    session.outputs.pop(event.job, None)
+    if job.refused is not None:
+        job.refused(event.message)
+        return
+    text = f"{job.what} was cancelled." if event.cancelled else event.message
+    session.tell("info" if event.cancelled else "error", text)
+
+
+def _job_finished(session: Session, job: Job, event: JobFinished) -> None:
+    if job.what == "Loading the model":
         know_model(session, event.result)
         if job.answered is not None:
             job.answered(event.result)
@@ -174,8 +187,6 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
         finish_prediction(session, event.job)
     else:
         session.tell("info", event.result.get("text") or f"{job.what}: done.")
-    session.job_ended.emit(event)
-    session.jobs_changed.emit()
 
 
 def _died(session: Session, event: EngineDied) -> None:

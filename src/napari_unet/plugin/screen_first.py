@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unet.engine.protocol import Box, CloseImage, Predict
+from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.networks import registry
 from napari_unet.plugin import derived, overview
@@ -44,6 +45,13 @@ def predict(session: Session, entry: ImageEntry, *, rotations: bool = False) -> 
 def _begin(session: Session, entry: ImageEntry, view: View, rotations: bool) -> None:
     if entry.problem:
         return
+    try:
+        _ask(session, entry, view, rotations)
+    except UserError as error:  # others wait for the image, too
+        session.tell("error", str(error))
+
+
+def _ask(session: Session, entry: ImageEntry, view: View, rotations: bool) -> None:
     session.numbers += 1
     name = f"{entry.id}-screen-{session.numbers}"
     piece, box = (entry, view.box) if view.is_full else _piece(session, entry, view, name)
@@ -74,7 +82,10 @@ def _begin(session: Session, entry: ImageEntry, view: View, rotations: bool) -> 
         if entry.layer not in session.viewer.layers:
             return
         _show(session, entry, view, classes)
-        predict_image(session, entry, rotations=rotations)
+        try:
+            predict_image(session, entry, rotations=rotations)
+        except UserError as error:
+            session.tell("error", str(error))
 
     def refused(message: str) -> None:
         clean()

@@ -144,15 +144,26 @@ class Session:
         if self.closed:
             return
         while self._later:
-            self._later.popleft()()
+            self._guarded(self._later.popleft())
         painting.flush(self, settled=True)
         for event in self.engine.poll():
-            self.handle(event)
+            self._guarded(partial(self.handle, event))
         for text in self.project.take_notes():
             self.tell("warning", text)
         self.looking.tick()
         self.first_answers.tick()
         self.forecasting.tick()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """What goes wrong in one must not lose those after it."""
+        try:
+            act()
+        except UserError as error:
+            self.tell("error", str(error))
+        except Exception as error:
+            log.exception("taking in what came")
+            reason = f"{type(error).__name__}: {error}"
+            self.tell("error", f"An answer of the engine could not be shown ({reason}): see log.")
 
     def handle(self, event: Event) -> None:
         """One event of the engine."""
@@ -351,11 +362,13 @@ class Session:
         """The image with an id, while its layer exists."""
         return next((e for e in self.images.values() if e.id == image_id), None)
 
-    def drop_job(self, job_id: str) -> None:
-        """A job will not be done."""
-        self.jobs.pop(job_id, None)
+    def drop_job(self, job_id: str, reason: str = "") -> None:
+        """A job will not be done: ``reason``, or it was cancelled."""
+        job = self.jobs.pop(job_id, None)
         self.outputs.pop(job_id, None)
         self.jobs_changed.emit()
+        if job is not None and job.refused is not None:
+            job.refused(reason or f"{job.what} was cancelled.")
 
     # ------------------------------------------------------------ ending
 

@@ -214,7 +214,8 @@ def start_job(
             return
         job.sent = True
         if (needs is not None and needs.problem) or not session.send(command(job=job.id, **fields)):
-            session.drop_job(job.id)
+            reason = needs.problem if needs is not None else ""
+            session.drop_job(job.id, reason or "The engine could not be asked.")
 
     if needs is None:
         send()
