@@ -22,8 +22,9 @@ from napari_unet.core import FileProgress, predict_files
 from napari_unet.errors import UserError
 from napari_unet.images.reading import read_image
 from napari_unet.model.model import load
-from napari_unet.prediction import files
+from napari_unet.prediction import files, zarr_files
 from napari_unet.prediction.files import PredictionFiles
+from napari_unet.prediction.unfinished import Unfinished
 
 SIDE, TILE = 768, 64
 TILES = (SIDE // TILE) ** 2
@@ -289,3 +290,59 @@ def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_lost(
         run(place, tmp_path)
     monkeypatch.setattr(PredictionFiles, "write", write)
     assert "20 of" in " ".join(run(place, tmp_path)[0].notes)
+
+
+def test_a_tile_is_done_only_when_it_is_on_the_disk(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, record = zarr_files.fsync, Unfinished.record
+
+    def noted(path: Path) -> None:
+        order.append("pixels" if path.name.isdigit() else path.name)
+        fsync(path)
+
+    def recorded(self: Unfinished) -> None:
+        order.append("done")
+        record(self)
+
+    monkeypatch.setattr(zarr_files, "fsync", noted)
+    monkeypatch.setattr(Unfinished, "record", recorded)
+    run(place, tmp_path, 10, outputs=["classes"])
+    assert order[0] == "pixels"
+    assert order[-1] == "done"
+    lines = (tmp_path / ".big.unfinished" / "done").read_bytes().count(b"\n")
+    assert lines >= 10  # what was written last, too
+
+
+def test_a_journal_of_zeros_begins_again(place: Path, tmp_path: Path) -> None:
+    run(place, tmp_path, 10)
+    done = tmp_path / ".big.unfinished" / "done"
+    done.write_bytes(bytes(20) + done.read_bytes()[20:])
+    assert "damaged: it is begun again" in " ".join(run(place, tmp_path, 1)[0].notes)
+
+
+def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path) -> None:
+    unfinished = Unfinished(tmp_path / ".a.unfinished", {"a": 1})
+    unfinished.ready()
+    unfinished.tile_done((), 1)
+    unfinished.record()
+    real = unfinished._file
+
+    class Short:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def write(self, data: bytes) -> int:
+            return int(real.write(data[:2]))
+
+    unfinished.tile_done((), 2)
+    unfinished._file = Short()
+    with pytest.raises(OSError, match="No space"):
+        unfinished.record()
+    unfinished._file = real
+    unfinished.record()
+    unfinished.close()
+    again = Unfinished(tmp_path / ".a.unfinished", {"a": 1})
+    assert again.tiles == {(): {1, 2}}
+    again.close()

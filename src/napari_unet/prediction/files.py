@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,8 @@ from napari_unet.prediction.zarr_files import OutputZarr
 log = logging.getLogger(__name__)
 
 FORMATS = ("tif", "zarr")
+SECONDS = 5.0
+"""Between two waits for the disk, at most; where waiting takes little, it is done more often."""
 
 
 class PredictionFiles:
@@ -76,6 +79,8 @@ class PredictionFiles:
         self._description = description
         self._chunk = chunk
         self._unfinished = unfinished
+        self._fresh: list[tuple[Index, Box]] = []
+        self._record_at = 0.0
         self._files: dict[str, OutputTiff | OutputZarr] = {}
         self._scratch: OutputTiff | None = None
 
@@ -152,6 +157,7 @@ class PredictionFiles:
     ) -> None:
         try:
             if kind is None:
+                self._record()
                 for file in self._files.values():
                     with explained(file.path):
                         file.commit()
@@ -194,6 +200,10 @@ class PredictionFiles:
         return [*self._files.values(), *scratch]
 
     def _leave(self) -> None:
+        try:
+            self._record()
+        except (OSError, UserError) as error:  # it is predicted again, then
+            log.warning("the last tiles are not remembered: %s", error)
         for file in self._all():
             if self._unfinished is None:
                 file.discard()
@@ -208,8 +218,29 @@ class PredictionFiles:
         """:meth:`write`, and remember that this tile is done."""
         self.write(index, box, probability)
         if self._unfinished is not None:
-            with explained(self._unfinished.folder):
-                self._unfinished.tile_done(index, number)
+            self._unfinished.tile_done(index, number)
+            self._written(index, box)
+
+    def _written(self, index: Index, box: Box) -> None:
+        self._fresh.append((index, box))
+        begun = time.monotonic()
+        if begun >= self._record_at:
+            self._record()
+            ended = time.monotonic()
+            self._record_at = ended + min(SECONDS, 4 * (ended - begun))
+
+    def _record(self) -> None:
+        """What was written counts as done once it is on the disk."""
+        fresh, self._fresh = self._fresh, []
+        if self._unfinished is None or not fresh:
+            return
+        for file in self._all():
+            with explained(file.path):
+                # All of a TIFF waits at once.
+                for index, box in fresh if isinstance(file, OutputZarr) else fresh[-1:]:
+                    file.sync(index, box)
+        with explained(self._unfinished.folder):
+            self._unfinished.record()
 
     def write(self, index: Index, box: Box, probability: npt.NDArray[np.float32]) -> None:
         """Put the probability (class, *box) of one tile, and what follows from it, in its place."""
@@ -234,8 +265,8 @@ class PredictionFiles:
         with explained(self.paths["objects"]):
             self._files["objects"].array[(*index, ...)] = objects
         if self._unfinished is not None:
-            with explained(self._unfinished.folder):
-                self._unfinished.objects_done(index)
+            self._unfinished.objects_done(index)
+            self._written(index, tuple((0, n) for n in objects.shape))
 
 
 def made_by(path: Path) -> str | None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tifffile
 
 from napari_unet.errors import UserError
+from napari_unet.images.axes import Box, Index
 
 BIG = 2**31  # bytes; beyond, some readers of classic TIFF fail, and from 2**32 all
 
@@ -82,6 +83,11 @@ class OutputTiff:
                 self.discard()
                 raise
 
+    def sync(self, index: Index, box: Box) -> None:
+        """Wait until what was written there (here: anywhere) is on the disk. Raises OSError."""
+        self._map.flush()
+        fsync(self._temporary)  # elsewhere than on Linux, flush leaves it to the system
+
     def commit(self) -> None:
         """Give the file its name, in place of an older one. ``array`` must no longer be used."""
         with explained(self.path):
@@ -113,6 +119,18 @@ def _allocate(path: Path, offset: int, size: int) -> None:
         zeros = bytes(2**22)
         for start in range(0, size, len(zeros)):
             file.write(zeros[: size - start])
+
+
+def fsync(path: Path) -> None:
+    """Wait until a file, or on POSIX a folder, is on the disk. Raises OSError."""
+    if path.is_dir() and os.name == "nt":
+        return
+    # Windows lets only those wait who may write.
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 @contextlib.contextmanager

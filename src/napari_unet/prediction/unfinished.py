@@ -6,13 +6,14 @@
 ``done``       a line for each tile that is written, and for the objects of each plane
 ``lock``       held by the process that is at work
 
-A line is added after the pixels were written, so that what a killed process was writing is written
-again. An output gets its place in the folder itself only when all of it is there: its name is the
-mark that it is finished. Free of torch.
+Lines are added, some at a time, after the pixels reached the disk: neither a killed process nor a
+power cut leaves anything behind that only looks done. An output gets its place in the folder itself
+only when all of it is there: its name is the mark that it is finished. Free of torch.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -59,6 +60,7 @@ class Unfinished:
         self.objects: set[Index] = set()
         self.note = ""
         self._file: Any = None
+        self._lines = b""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
@@ -73,7 +75,11 @@ class Unfinished:
         before = _read(folder / _JOB)
         self.resumed = before == self._job and not afresh
         if self.resumed:
-            self._read_done()
+            try:
+                self._read_done()
+            except (ValueError, TypeError):  # a power cut can leave anything
+                self.note = f"What was done of {self._name} is damaged: it is begun again."
+                self.begin_again()
         else:
             if before is not None and not afresh:
                 self.note = self._why(before)
@@ -96,7 +102,7 @@ class Unfinished:
     def begin_again(self) -> None:
         """Forget what is there. Only the lock stays."""
         self.resumed = False
-        self.tiles, self.objects = {}, set()
+        self.tiles, self.objects, self._lines = {}, set(), b""
         self._close_done()
         # The job first: without it nothing else counts.
         (self.folder / _JOB).unlink(missing_ok=True)
@@ -115,14 +121,28 @@ class Unfinished:
             temporary.replace(self.folder / _JOB)
 
     def tile_done(self, index: Index, number: int) -> None:
-        """A tile is written."""
+        """A tile is written; it counts from the next :meth:`record` on."""
         self.tiles.setdefault(index, set()).add(number)
-        self._file.write(json.dumps([*index, number]).encode() + b"\n")
+        self._lines += json.dumps([*index, number]).encode() + b"\n"
 
     def objects_done(self, index: Index) -> None:
-        """The objects of a plane are written."""
+        """The objects of a plane are written; they count from the next :meth:`record` on."""
         self.objects.add(index)
-        self._file.write(json.dumps([*index, "objects"]).encode() + b"\n")
+        self._lines += json.dumps([*index, "objects"]).encode() + b"\n"
+
+    def record(self) -> None:
+        """Everything of which was said that it is written has reached the disk. Raises OSError."""
+        if self._file is None or not self._lines:
+            return
+        before = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(self._lines) != len(self._lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(before)  # no torn line before those of the next attempt
+            raise
+        self._lines = b""
 
     def _read_done(self) -> None:
         path = self.folder / _DONE
@@ -130,6 +150,8 @@ class Unfinished:
         whole = content[: content.rfind(b"\n") + 1]
         for line in whole.splitlines():
             *index, what = json.loads(line)
+            if not all(type(n) is int for n in (*index, 0 if what == "objects" else what)):
+                raise ValueError(f"{line!r} is no tile")
             if what == "objects":
                 self.objects.add(tuple(index))
             else:

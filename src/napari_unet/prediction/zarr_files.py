@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zarr
+
+from napari_unet.images.axes import Box, Index
+from napari_unet.prediction.tiff_files import fsync
 
 CHUNK = {2: 512, 3: 64}
 """Side of a chunk by number of spatial axes; other axes are cut into single positions."""
@@ -80,6 +84,23 @@ class OutputZarr:
         except BaseException:
             self.discard()
             raise
+
+    def sync(self, index: Index, box: Box) -> None:
+        """Wait until a box (of all classes) of one plane is on the disk. Raises OSError."""
+        shape, chunks = self.array.shape, self.array.chunks
+        classes = [(0, n) for n in shape[: len(shape) - len(index) - len(box)]]
+        spans = [*classes, *((i, i + 1) for i in index), *box]
+        numbers = (
+            range(a // side, -(-b // side)) for (a, b), side in zip(spans, chunks, strict=True)
+        )
+        folders = set()
+        for key in itertools.product(*numbers):
+            chunk = self._temporary.joinpath("0", *map(str, key))
+            if chunk.exists():  # one of zeros only is not written
+                fsync(chunk)
+                folders.add(chunk.parent)
+        for folder in folders:
+            fsync(folder)
 
     def commit(self) -> None:
         """Give the image its name, in place of an older one."""
