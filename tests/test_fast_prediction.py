@@ -125,3 +125,19 @@ def test_the_user_is_told_of_float32(
     *_, last = predict_files(model, image, tmp_path / "second", ["classes"], device="cpu")
     assert len(last.notes) == 1
     assert "float32 is used (--precision bf16 is faster)" in last.notes[0]
+
+
+def test_measuring_that_fails_ends_no_prediction(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def broken(*_: object) -> object:
+        made.append(1)
+        yield
+        raise RuntimeError("could not create a primitive")
+
+    monkeypatch.setattr(fast_prediction, "try_prediction", broken)
+    for name in ("one", "two"):
+        described(image, tmp_path / name, model)
+    assert made == [1]

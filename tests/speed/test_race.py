@@ -58,3 +58,21 @@ def test_a_small_advantage_changes_nothing() -> None:
     assert winner({"usual": 1.0, "other": 0.9}, "usual") == "other"
     assert winner({"other": 0.9}, "usual") is None
     assert winner({}, "usual") is None
+
+
+def test_who_fails_in_the_middle_is_out() -> None:
+    calls = iter(range(100))
+
+    def fails() -> None:
+        if next(calls) == 2:
+            raise RuntimeError("out of memory")
+        work(0.001)
+
+    assert set(finish(race({"a": fails, "b": partial(work, 0.001)}, CPU, Patience(10)))) == {"b"}
+
+
+def test_when_all_fail_there_is_nothing_to_say() -> None:
+    def fails() -> None:
+        raise RuntimeError("no")
+
+    assert finish(race({"a": fails}, CPU, Patience(10))) == {}

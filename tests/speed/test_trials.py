@@ -142,3 +142,29 @@ def test_a_gpu_is_measured_with_graphs() -> None:
     choice = finish(try_prediction(small(), torch.rand(2, 1, 64, 64), device, Patience(60)))
     assert choice is not None
     assert "float32, channels last, graphs" in choice.measured
+
+
+def test_a_way_that_fails_is_out_and_no_other(monkeypatch: pytest.MonkeyPatch, bf16: None) -> None:
+    real_fold, real_step = trials.fold, trials._step
+
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise RuntimeError("could not create a primitive")
+
+    monkeypatch.setattr(trials, "fold", lambda network: Broken())
+    choice = finish(try_prediction(small(), torch.rand(2, 1, 32, 32), CPU, Patience(60)))
+    assert choice is not None
+    assert len(choice.measured) == 4
+    assert not choice.way.folded
+    monkeypatch.setattr(trials, "fold", real_fold)
+
+    def step(network: nn.Module, way: Way, *rest: object) -> object:
+        if way.precision == "bf16":
+            raise RuntimeError("no primitive")
+        return real_step(network, way, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trials, "_step", step)
+    images, classes = torch.rand(1, 1, 32, 32), torch.randint(2, (1, 32, 32))
+    choice = finish(try_training(small(), images, classes, CPU, Patience(60)))
+    assert choice is not None
+    assert choice.way.precision == "float32"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from napari_unet.speed.choosing import remember, tried
 from napari_unet.speed.race import Patience, finish
 from napari_unet.speed.trials import distance, near, try_prediction
 
+log = logging.getLogger(__name__)
+
 SECONDS = 1.5
 """That measuring may take, once for a network on a machine: a person waits."""
 SIDES = {2: 256, 3: 48}
@@ -34,20 +37,25 @@ def settle(model: Model, image: Image, predictor: Predictor, device: str) -> Pre
     """
     if memory.switched_off():
         return predictor
+    header = model.header
+    where: dict[str, Any] = {"dims": header.dims, "device": choose_device(device)}
     try:
-        return _settle(model, image, predictor, device)
+        return _settle(model, image, predictor, device, where)
     except UserError:
         return predictor  # the prediction itself will say what is wrong with the image
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
+    except Exception as error:  # measuring is a convenience: the prediction must not end with it
+        log.warning("it is not known what is fastest here", exc_info=True)
+        known = tried("prediction", header.network, header.arguments, **where)
+        if not is_out_of_memory(error) and not known:
+            remember("prediction", header.network, header.arguments, **where, way=None, measured={})
         return predictor
 
 
-def _settle(model: Model, image: Image, predictor: Predictor, device: str) -> Predictor:
-    header, chosen = model.header, choose_device(device)
+def _settle(
+    model: Model, image: Image, predictor: Predictor, device: str, where: dict[str, Any]
+) -> Predictor:
+    header, chosen = model.header, where["device"]
     piece = sample(model, image)
-    where: dict[str, Any] = {"dims": header.dims, "device": chosen}
     if not tried("prediction", header.network, header.arguments, **where):
         choice = finish(
             try_prediction(model.network, torch.from_numpy(piece)[None], chosen, Patience(SECONDS))
@@ -66,9 +74,16 @@ def _settle(model: Model, image: Image, predictor: Predictor, device: str) -> Pr
         return predictor
     exact = model.predictor(device, "float32").tile_probability(piece)
     fast = model.predictor(device)
-    apart = distance(
-        torch.from_numpy(fast.tile_probability(piece))[None], torch.from_numpy(exact)[None]
-    )
+    try:
+        found = fast.tile_probability(piece)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        log.warning("%s does not work here", fast.way, exc_info=True)
+        slow = model.predictor(device, "float32")
+        slow.notes.append(f"{fast.precision} does not work here: float32 is used.")
+        return slow
+    apart = distance(torch.from_numpy(found)[None], torch.from_numpy(exact)[None])
     if near(*apart):
         return fast
     slow = model.predictor(device, "float32")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -9,6 +10,8 @@ from functools import partial
 from typing import TypeVar
 
 import torch
+
+log = logging.getLogger(__name__)
 
 ROUNDS = 5
 ENOUGH = 2
@@ -55,7 +58,8 @@ def race(
 ) -> Generator[None, None, dict[Key, float]]:
     """Median seconds of each runner; yields after each timing.
 
-    Empty when patience was over before there was anything to say.
+    A runner that raises RuntimeError or MemoryError is left out. Empty when patience was over
+    before there was anything to say.
     """
     times: dict[Key, list[float]] = {key: [] for key in runners}
     left = set(runners)
@@ -63,11 +67,17 @@ def race(
         for key in [key for key in runners if key in left]:
             if patience.over:
                 break
-            took = patience.spend(partial(seconds, runners[key], device))
+            try:
+                took = patience.spend(partial(seconds, runners[key], device))
+            except (RuntimeError, MemoryError) as error:  # others may work all the same
+                log.warning("%s is out: %s", key, error)
+                left.discard(key)
+                del times[key]
+                continue
             if number:
                 times[key].append(took)
             yield
-        if patience.over:
+        if patience.over or not left:
             break
         if number:
             best = min(statistics.median(times[key]) for key in left)

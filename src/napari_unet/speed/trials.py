@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +24,8 @@ from napari_unet.prediction.folding import fold, foldable
 from napari_unet.prediction.graphs import Graphed
 from napari_unet.prediction.way import Way, default_way
 from napari_unet.speed.race import Patience, race, winner
+
+log = logging.getLogger(__name__)
 
 MEAN_DIFFERENCE = 2e-3
 """Greatest mean difference of a probability from float32."""
@@ -107,13 +110,19 @@ def try_prediction(
     runners: dict[Way, Callable[[], object]] = {}
     apart: dict[Way, tuple[float, float]] = {}
     for way in [Way("float32"), *(way for way in ways if way != Way("float32"))]:
-        predict = patience.spend(partial(runner, way))
         found: list[Tensor] = []
-        for image in torch.split(images, 1):
-            found.append(patience.spend(partial(predict, image)))
-            yield
-            if patience.over:
-                return None
+        try:
+            predict = patience.spend(partial(runner, way))
+            for image in torch.split(images, 1):
+                found.append(patience.spend(partial(predict, image)))
+                yield
+                if patience.over:
+                    return None
+        except (RuntimeError, MemoryError) as error:
+            if not reference:
+                raise
+            log.warning("%s is out: %s", way, error)
+            continue
         reference = reference or found
         apart[way] = distance(torch.cat(found), torch.cat(reference))
         if near(*apart[way]):
@@ -149,8 +158,14 @@ def try_training(
     # Float32 first: the others are compared with it.
     for way in sorted(ways, key=lambda way: way.precision != "float32"):
         own = copy.deepcopy(network).to(device=device, memory_format=way.layout(dims)).train()  # type: ignore[call-overload]
-        step = _step(own, way, images, classes, device)
-        patience.spend(step)
+        try:
+            step = _step(own, way, images, classes, device)
+            patience.spend(step)
+        except (RuntimeError, MemoryError) as error:
+            if expected is None:
+                raise
+            log.warning("%s is out: %s", way, error)
+            continue
         gradient = torch.cat([p.grad.flatten() for p in own.parameters() if p.grad is not None])
         expected = gradient if expected is None else expected
         apart[way] = (1 - float(torch.cosine_similarity(gradient, expected, 0)), 0.0)
@@ -196,7 +211,8 @@ def _decide(
     patience: Patience,
 ) -> Generator[None, None, Choice | None]:
     medians = yield from race(runners, device, patience)
-    way = winner(medians, usual)
+    # Timed or not, the usual one may have failed later on.
+    way = winner(medians, usual if usual in medians else Way("float32"))
     if way is None:
         return None
     measured = {
