@@ -3,32 +3,76 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from napari_unet.speed import race as racing
-from napari_unet.speed.race import Patience, finish, race, winner
+from napari_unet.speed.race import Patience, Timing, finish, race, winner
 
 CPU = torch.device("cpu")
 
 
 def work(seconds: float) -> None:
-    end = time.process_time() + seconds * torch.get_num_threads()
-    while time.process_time() < end:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
         pass
 
 
-def test_the_median_is_the_time_of_the_work_and_not_of_what_others_do() -> None:
-    def slept() -> None:
-        work(0.004)
-        time.sleep(0.02)  # as if another program had the processor
+def scripted(
+    monkeypatch: pytest.MonkeyPatch, timings: dict[str, list[tuple[float, float]]]
+) -> dict[str, Callable[[], object]]:
+    """Runners whose (wall, processor) seconds are given for one round after the other."""
+    iterators = {key: iter([(9.0, 9.0), *found]) for key, found in timings.items()}
 
-    medians = finish(race({"busy": partial(work, 0.008), "slept": slept}, CPU, Patience(10)))
-    assert medians["busy"] == pytest.approx(0.008, rel=0.5)
-    assert medians["slept"] == pytest.approx(0.004, rel=0.5)
-    assert winner(medians, "busy") == "slept"
+    def timed(run: Callable[[], str], _: torch.device) -> Timing:
+        return Timing(*next(iterators[run()]))
+
+    monkeypatch.setattr(racing, "seconds", timed)
+    return {key: partial(str, key) for key in timings}
+
+
+def test_what_counts_is_how_long_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    runners = scripted(
+        monkeypatch,
+        {
+            "serial": [(0.30, 0.30)] * 5,  # the least processor time
+            "parallel": [(0.20, 0.80)] * 5,
+        },
+    )
+    times = finish(race(runners, CPU, Patience(10)))
+    assert times == {"serial": 0.30, "parallel": 0.20}
+    assert winner(times, "serial") == "parallel"
+
+
+def test_disturbed_rounds_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    disturbed = (0.40, 0.30)
+    runners = scripted(
+        monkeypatch,
+        {
+            "a": [(0.20, 0.30), disturbed, (0.21, 0.31), disturbed, disturbed],
+            "b": [disturbed, (0.25, 0.39), disturbed, (0.26, 0.39), disturbed],
+        },
+    )
+    assert finish(race(runners, CPU, Patience(10))) == {"a": 0.20, "b": 0.25}
+    alone = [(0.20, 0.30), *[disturbed] * 4]
+    assert finish(race(scripted(monkeypatch, {"a": alone}), CPU, Patience(10))) == {}
+
+
+def test_a_coarse_clock_discards_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    coarse = SimpleNamespace(resolution=0.0156)
+    monkeypatch.setattr(time, "get_clock_info", lambda _: coarse)
+    short = [(0.010, 0.0156), (0.009, 0.0), (0.011, 0.0), (0.010, 0.0156), (0.010, 0.0)]
+    runners = scripted(monkeypatch, {"a": short})
+    assert finish(race(runners, CPU, Patience(10))) == {"a": 0.009}
+
+
+def test_real_timings_are_of_the_clock_on_the_wall() -> None:
+    times = finish(race({"slept": partial(time.sleep, 0.02)}, CPU, Patience(10)))
+    assert times["slept"] == pytest.approx(0.02, rel=0.5)
 
 
 def test_the_hopeless_are_left_out_early() -> None:
@@ -39,9 +83,9 @@ def test_the_hopeless_are_left_out_early() -> None:
         work(seconds)
 
     runners = {"fast": partial(run, "fast", 0.002), "slow": partial(run, "slow", 0.01)}
-    medians = finish(race(runners, CPU, Patience(10)))
+    times = finish(race(runners, CPU, Patience(10)))
     assert calls == {"fast": racing.ROUNDS + 1, "slow": 2}
-    assert medians["slow"] > medians["fast"]
+    assert times["slow"] > times["fast"]
 
 
 def test_patience_ends_the_race_and_counts_only_the_timings() -> None:

@@ -1,11 +1,17 @@
-"""Short timings that take turns, so that what else the machine does hits all of them alike."""
+"""Short timings that take turns, so that what else the machine does hits all of them alike.
+
+What counts is how long somebody waits: the least of a few timings, for whatever else runs only ever
+adds to it. Processor time does not tell that, for it is the sum over the threads (a way that uses
+one of them would seem fast on many cores) and comes in steps of 16 ms on Windows; it only shows
+which timings were disturbed: those that had less of the processor than others of the same way.
+"""
 
 from __future__ import annotations
 
 import logging
-import statistics
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -15,14 +21,29 @@ log = logging.getLogger(__name__)
 
 ROUNDS = 5
 ENOUGH = 2
-"""Rounds that a decision needs, beside the first, which sets up and is not counted."""
+"""Timings that a decision needs, beside the first, which sets up and is not counted."""
+DISTURBED = 0.8
+"""A timing with less than this part of the processor time that another one of the same way had in
+each second does not count."""
+TICKS = 10
+"""Of the processor's clock: shorter timings say nothing about disturbance."""
 HOPELESS = 1.6
-"""Whoever takes this many times as long as the best is not timed any further."""
+"""Whoever takes this many times as long as the best is not timed any further ..."""
+HOPELESS_AT_ONCE = 3.0
+"""... and after a single timing, which may have been disturbed, from here on."""
 GAIN = 0.95
 """A challenger must take less than this part of the usual one's time: noise decides nothing."""
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that somebody waited, and processor seconds of all threads; None: not known."""
+
+    wall: float
+    processor: float | None = None
 
 
 class Patience:
@@ -56,12 +77,12 @@ def finish(measuring: Generator[None, None, Result]) -> Result:
 def race(
     runners: Mapping[Key, Callable[[], object]], device: torch.device, patience: Patience
 ) -> Generator[None, None, dict[Key, float]]:
-    """Median seconds of each runner; yields after each timing.
+    """Least seconds of each runner; yields after each timing.
 
     A runner that raises RuntimeError or MemoryError is left out. Empty when patience was over
     before there was anything to say.
     """
-    times: dict[Key, list[float]] = {key: [] for key in runners}
+    times: dict[Key, list[Timing]] = {key: [] for key in runners}
     left = set(runners)
     for number in range(ROUNDS + 1):
         for key in [key for key in runners if key in left]:
@@ -80,36 +101,50 @@ def race(
         if patience.over or not left:
             break
         if number:
-            best = min(statistics.median(times[key]) for key in left)
-            left = {key for key in left if statistics.median(times[key]) <= HOPELESS * best}
-    if max((len(found) for found in times.values()), default=0) < ENOUGH:
+            best = min(_least(times[key]) for key in left)
+            limit = best * (HOPELESS_AT_ONCE if number == 1 else HOPELESS)
+            left = {key for key in left if _least(times[key]) <= limit}
+    if max((len(undisturbed(found)) for found in times.values()), default=0) < ENOUGH:
         return {}
-    return {key: statistics.median(found) for key, found in times.items() if found}
+    return {key: _least(found) for key, found in times.items() if found}
 
 
-def winner(medians: Mapping[Key, float], usual: Key) -> Key | None:
+def undisturbed(timings: Sequence[Timing]) -> list[Timing]:
+    """Those of one way that had about as much of the processor as the best of them."""
+    resolution = TICKS * time.get_clock_info("process_time").resolution
+    known = [
+        one.processor / one.wall
+        for one in timings
+        if one.processor is not None and one.wall > resolution
+    ]
+    if len(known) < len(timings):
+        return list(timings)
+    return [
+        one for one, share in zip(timings, known, strict=True) if share >= DISTURBED * max(known)
+    ]
+
+
+def _least(timings: Sequence[Timing]) -> float:
+    return min(one.wall for one in undisturbed(timings))
+
+
+def winner(times: Mapping[Key, float], usual: Key) -> Key | None:
     """The fastest, or the usual one unless it is clearly beaten; None where it was not timed."""
-    if usual not in medians:
+    if usual not in times:
         return None
-    best = min(medians, key=lambda key: medians[key])
-    return best if medians[best] < GAIN * medians[usual] else usual
+    best = min(times, key=lambda key: times[key])
+    return best if times[best] < GAIN * times[usual] else usual
 
 
-def seconds(run: Callable[[], object], device: torch.device) -> float:
-    """How long one call takes until its result is there.
-
-    On the CPU that is processor time by thread: what other programs do at the same moment, which
-    may be a lot while napari starts, then hardly matters.
-    """
-    if device.type == "cpu":
-        clock = time.process_time()
-        run()
-        return (time.process_time() - clock) / torch.get_num_threads()
+def seconds(run: Callable[[], object], device: torch.device) -> Timing:
+    """How long one call takes until its result is there."""
     _wait(device)
-    clock = time.perf_counter()
+    processor, wall = time.process_time(), time.perf_counter()
     run()
     _wait(device)
-    return time.perf_counter() - clock
+    wall = time.perf_counter() - wall
+    # Waiting for a GPU says nothing about the processor.
+    return Timing(wall, time.process_time() - processor if device.type == "cpu" else None)
 
 
 def _wait(device: torch.device) -> None:

@@ -210,14 +210,14 @@ def _decide(
     device: torch.device,
     patience: Patience,
 ) -> Generator[None, None, Choice | None]:
-    medians = yield from race(runners, device, patience)
-    # Timed or not, the usual one may have failed later on.
-    way = winner(medians, usual if usual in medians else Way("float32"))
+    times = yield from race(runners, device, patience)
+    # The usual one may have failed while it was timed.
+    way = winner(times, usual if usual in times else Way("float32"))
     if way is None:
         return None
     measured = {
         str(one): {
-            "milliseconds": round(1000 * medians[one], 2) if one in medians else None,
+            "milliseconds": round(1000 * times[one], 2) if one in times else None,
             "difference": float(f"{mean:.2g}"),
             "changed": float(f"{changed:.2g}"),
             "allowed": one in runners,
