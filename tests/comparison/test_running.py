@@ -12,13 +12,14 @@ import pytest
 import small_training
 import tifffile
 
-from napari_unet.comparison import cost, one_run
+from napari_unet.comparison import cost, one_run, running
 from napari_unet.comparison.cost import measured_size
 from napari_unet.comparison.events import Event, Planned, Ran, Reported, Training
 from napari_unet.comparison.running import compare
 from napari_unet.comparison.scoring import truth_of
 from napari_unet.core.sources import open_labelled
 from napari_unet.errors import UserError
+from napari_unet.prediction import device
 
 USUAL: dict[str, Any] = {
     "networks": ["unet", "lunet"],
@@ -202,3 +203,21 @@ def test_what_would_leak(data: Path, tmp_path: Path) -> None:
 def test_sizes_that_are_measured() -> None:
     assert measured_size("unet", {"width": 4, "padding": "same"}, 2) == (256, 256)
     assert measured_size("unet", {}, 2) == (444, 444)  # valid: 260 out
+
+
+def test_volumes_are_compared_in_the_precision_in_which_they_are_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: True)
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            pixels = np.random.default_rng(number).integers(0, 2, (8, 32, 32), np.uint8)
+            tifffile.imwrite(tmp_path / folder / f"{number}.tif", pixels, metadata={"axes": "ZYX"})
+    for dims, expected in ((3, "float32"), (2, "bf16")):
+        plan = running._plan(
+            tmp_path / "images", tmp_path / "labels", networks=["unet"], budget=None, steps=1,
+            folds=2, transfer=None, kind="classes", regions=None, preset="live", start="random",
+            seed=0, device="cpu", precision="auto", axes="zyx", dims=dims,
+        )  # fmt: skip
+        assert plan.settings.precision == expected

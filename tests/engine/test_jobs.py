@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import tifffile
 
 from napari_unet.annotations.boundary_weights import boundary_weights
+from napari_unet.core import FileProgress
+from napari_unet.engine import jobs
 from napari_unet.engine.protocol import (
     BoundaryWeights,
     Cancel,
@@ -267,3 +270,16 @@ def test_commands_about_what_is_not_there(engine: Any, tmp_path: Path) -> None:
     assert "none.npy" in engine.wait("notice").message
     engine.send(SetLabels(image="nobody", array=ref, kind="classes"))
     assert engine.wait("notice").level == "warning"
+
+
+def test_what_there_is_to_say_about_a_file_reaches_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(*_: Any, **__: Any) -> Any:
+        yield FileProgress(Path("a.tif"), 1, 1, 1, 1, notes=("float32 is used.",))
+
+    monkeypatch.setattr(jobs, "predict_paths", told)
+    source: Any = SimpleNamespace(model=lambda: None, device="cpu", precision="auto")
+    command = PredictFiles(job="f", images="a.tif", out="out")
+    notices = [e for events in jobs.predict_files(command, source) for e in events]
+    assert [e.message for e in notices if e.type == "notice"] == ["a.tif: float32 is used."]

@@ -21,7 +21,8 @@ from napari_unet.core.sources import Labelled, Sources, open_labelled
 from napari_unet.errors import UserError
 from napari_unet.model.provenance import image_hash
 from napari_unet.networks import registry
-from napari_unet.prediction.device import choose_device, choose_precision
+from napari_unet.prediction.device import choose_device
+from napari_unet.prediction.way import default_way
 from napari_unet.start.general import general_weights
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.presets import preset as recipe_of
@@ -219,7 +220,8 @@ def _plan(
         start="general" if start == "general" else "random",
         seed=seed,
         device=on.type,
-        precision=choose_precision(precision, on),
+        # As each network is trained, and as train does it: volumes in float32 on the processor.
+        precision=default_way(on, dims=dims, training=True, precision=precision).precision,
     )
     return _Plan(settings, arguments, by_name, parts, other, (*opened.notes, *notes))
 

@@ -200,8 +200,10 @@ def predict_files(command: PredictFiles, source: TrainingService) -> Job:
             total=1000,
             text=f"{one.path.name} ({one.number} of {one.total})",
         )
-        problem = (NoticeGiven(message=one.problem, level="warning"),) if one.problem else ()
-        yield (done, *problem)
+        notices = [NoticeGiven(message=f"{one.path.name}: {text}") for text in one.notes]
+        if one.problem:
+            notices.append(NoticeGiven(message=one.problem, level="warning"))
+        yield (done, *notices)
     yield (JobFinished(job=command.job, result={"files": written}),)
 
 
