@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from napari_unet.advice.limits import Limits
 from napari_unet.advice.trial import Candidate, Measured, Trial
 from napari_unet.networks import registry
 from napari_unet.plugin import advice, main_dock
+from napari_unet.plugin.inspectors import advise as inspector
 from napari_unet.plugin.inspectors.advise import AdviseDock
 from napari_unet.plugin.inspectors.choice_row import ChoiceRow
 from napari_unet.plugin.inspectors.compare import CompareDock
@@ -130,3 +132,39 @@ def test_the_button_beside_the_networks_asks(
     assert not folder.exists()
     assert not dock.watch.running
     assert advice.advised(session) is None
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_no_copy_of_an_image_outlives_the_window(
+    session: Session, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writing: bool
+) -> None:
+    viewer = session.viewer
+    pixels, ids = small_training.discs(0, 48)
+    entry = session.use_image(viewer.add_image(pixels, name="discs"))
+    session.use_labels(entry, viewer.add_labels(ids.astype("int32"), name="ids"), "objects")
+    session.mark_complete(entry, ((0, 48), (0, 48)))
+    dock = AdviseDock(viewer)
+    viewer.window.add_dock_widget(dock, name="U-Net: Advise", area="right")
+    qtbot.waitUntil(lambda: dock._window_known)
+    write, going_on, written = inspector.write_planes, Event(), Event()
+
+    def slowly(*arguments: Any) -> Any:
+        if writing:
+            going_on.wait(20)
+        try:
+            return write(*arguments)
+        finally:
+            written.set()
+
+    monkeypatch.setattr(inspector, "write_planes", slowly)
+    monkeypatch.setattr(dock.watch, "start", lambda *_: None)
+    dock.advise()
+    folder = dock._folder
+    assert folder is not None
+    if not writing:
+        qtbot.waitUntil(lambda: not dock.busy)
+        assert list(folder.rglob("*.tif"))
+    viewer.close()
+    going_on.set()
+    qtbot.waitUntil(written.is_set)
+    qtbot.waitUntil(lambda: not folder.exists())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from napari_unet.plugin.inspectors.path_row import PathRow
 from napari_unet.plugin.inspectors.watching import ErrandWatch
 from napari_unet.plugin.labelled_layers import labelled_layers
 from napari_unet.plugin.widgets import button, words
+from napari_unet.training.data import LabelledImage
 
 INVITATION = (
     "Looks at the labelled layers, tries some networks for a few steps on this machine, and ranks "
@@ -50,6 +53,7 @@ class AdviseDock(InspectorDock):
         self.watch = ErrandWatch(self, self._told, self.refresh)
         self.busy = False
         self._folder: Path | None = None
+        self._remove: weakref.finalize[..., Any] | None = None
         self.memory, self.seconds = (
             self._limit("max_memory", " GB", "Memory for training and prediction, at most"),
             self._limit("max_seconds", " s", "Time for predicting one image, at most"),
@@ -110,11 +114,14 @@ class AdviseDock(InspectorDock):
         if self.session.training.running:
             raise UserError("Training is under way and would spoil the times: stop it first.")
         labelled = labelled_layers(self.session)
+        self._clean()
         self._folder = folder = Path(tempfile.mkdtemp(prefix="napari-unet-advice-"))
+        # However the dock ends, or Python: these are copies of the user's images.
+        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.busy = True
         self.line.setText("Looking at images and labels ...")
         self.refresh()
-        self.in_background(partial(write_planes, folder, labelled), self._ask)
+        self.in_background(partial(_write, folder, labelled, weakref.ref(self)), self._ask)
 
     def _ask(self, written: Written) -> None:
         self.busy = False
@@ -197,18 +204,34 @@ class AdviseDock(InspectorDock):
     # ------------------------------------------------------------ ending
 
     def _clean(self) -> None:
-        if self._folder is not None and not self.watch.running:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._remove is not None and not self.watch.running:
+            self._remove()
+            self._folder = self._remove = None
 
     def in_window(self, window: QMainWindow) -> None:
         """The process ends with the window, too."""
         super().in_window(window)
-        stop = self.watch.stop
-        window.destroyed.connect(lambda *_: stop())
+        weak = weakref.ref(self)  # the window must not keep a dock that was closed before
+
+        def gone(*_: Any) -> None:
+            if (dock := weak()) is not None:
+                dock.watch.stop()
+                dock._clean()
+
+        window.destroyed.connect(gone)
 
     def release(self) -> None:
         """The process ends with the dock."""
         self.watch.stop()
-        self._clean()
         super().release()
+        self._clean()
+
+
+def _write(folder: Path, labelled: Sequence[LabelledImage], asked: Callable[[], Any]) -> Written:
+    """In a thread; nothing is left behind for a dock that has gone meanwhile."""
+    try:
+        return write_planes(folder, labelled)
+    finally:
+        dock = asked()
+        if dock is None or dock.released:
+            shutil.rmtree(folder, ignore_errors=True)

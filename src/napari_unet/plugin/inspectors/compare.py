@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -265,8 +266,13 @@ class CompareDock(InspectorDock):
     def in_window(self, window: QMainWindow) -> None:
         """The process ends with the window, too."""
         super().in_window(window)
-        stop = self.watch.stop
-        window.destroyed.connect(lambda *_: stop())
+        weak = weakref.ref(self)  # the window must not keep a dock that was closed before
+
+        def gone(*_: Any) -> None:
+            if (dock := weak()) is not None:
+                dock.watch.stop()
+
+        window.destroyed.connect(gone)
 
     def release(self) -> None:
         """The process ends with the dock."""
