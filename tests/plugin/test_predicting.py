@@ -9,7 +9,7 @@ import pytest
 
 from napari_unet.engine.protocol import JobFailed, JobFinished, TileDone
 from napari_unet.errors import UserError
-from napari_unet.plugin import predicting
+from napari_unet.plugin import derived, predicting
 from napari_unet.plugin.accept import accept_box, accept_object
 from napari_unet.plugin.derived import class_layer, find, object_layer
 from napari_unet.plugin.session import Session
@@ -53,6 +53,33 @@ def test_a_predicted_image_becomes_layers_and_rows(session: Session, entry: Any)
     assert set(layer.features["part"]) == {"input", "output"}
     predicting.go_to_tile(session, session.tiles[(), 1])
     assert layer.selected_data == {1, 3}
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_was_shown_tile_by_tile_is_not_copied_again(
+    session: Session, entry: Any, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    monkeypatch.setattr(derived, "LARGE", 100)
+    copied: list[Any] = []
+    put = derived.put
+    monkeypatch.setattr(derived, "put", lambda *a: (copied.append(a), put(*a)))
+    session.has_model = True
+    job = predicting.predict_image(session, entry)
+    [command] = session.engine.of("predict")
+    session.engine.arrays[command.outputs["classes"].path][...] = 1
+    for number, box in enumerate((((0, 64), (0, 40)), ((0, 64), (40, 80)))):
+        done = TileDone(
+            job=job, index=(), number=number, total=2, output=box, input=box,
+            confidence=1, entropy=0, foreground=0,
+        )  # fmt: skip
+        session.engine.events.append(done)
+        session.tick()
+        if removed and number == 0:
+            session.viewer.layers.remove(find(session.viewer, entry, "prediction"))
+    session.engine.events.append(JobFinished(job=job))
+    session.tick()
+    assert len(copied) == removed
+    assert np.asarray(derived.pixels(find(session.viewer, entry, "prediction"))).all()
 
 
 def test_a_cancelled_prediction_leaves_no_layer(

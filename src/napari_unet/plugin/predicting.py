@@ -104,7 +104,10 @@ def finish_prediction(session: Session, job: str) -> None:
         finish_attention(session, entry, arrays)
         return
     layer = derived.class_layer(viewer, entry, session.classes)
-    derived.put(layer, np.array(arrays["classes"]))
+    if arrays.get("shown", (None, 0)) == (layer, arrays["classes"].size):
+        layer.refresh()  # tile by tile, everything has got there: a copy of all would take long
+    else:
+        derived.put(layer, np.array(arrays["classes"]))
     overview.remove(viewer, entry)
     whole = tuple((0, n) for n in entry.image.spatial_shape)
     for index in entry.image.indices():
@@ -135,6 +138,9 @@ def show_tile(session: Session, job: str, index: Index, box: Box) -> None:
     part = (*index, *(slice(a, b) for a, b in box))
     layer = derived.class_layer(session.viewer, entry, session.classes)
     derived.write_box(layer, index, box, arrays["classes"][part])
+    before, pixels = arrays.get("shown", (None, 0))  # the user may have removed the layer
+    size = math.prod(b - a for a, b in box)
+    arrays["shown"] = (layer, size + (pixels if before is layer else 0))
     overview.replaced(session.viewer, entry, index, box)
 
 
