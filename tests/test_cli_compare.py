@@ -83,6 +83,7 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], words: str, tmp_p
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_gone_on_with_by_anybody(tmp_path: Path, data: Path) -> None:
     """From the folder alone: by a window, which reads the request, and by the command."""
     run("compare", "images", "masks", "--networks", "unet", "--steps", 1, *USUAL, "--seed", 3,

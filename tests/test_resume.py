@@ -34,7 +34,7 @@ TILES = (SIDE // TILE) ** 2
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model, an image in chunks that are not those of the tiles, and its whole prediction."""
     folder = tmp_path_factory.mktemp("large")
-    model = make_model("unet", width=4, depth=2, padding="same")
+    model = make_model("unet", width=12, depth=2, padding="same")
     model.save(folder / "m.unet")
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), np.uint8)
     image = zarr.create_array(
@@ -99,10 +99,10 @@ def outputs(folder: Path, form: str) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-@pytest.mark.parametrize("form", ["zarr", "tif"])
+@pytest.mark.parametrize("form", ["zarr", pytest.param("tif", marks=pytest.mark.slow)])
 def test_killed_twice_it_ends_as_if_it_had_not_been(place: Path, form: str) -> None:
     out = f"killed-{form}"
-    for after in (20, 70):
+    for after in (1, 50):
         start_and_stop(place, out, form, signal.SIGKILL, after)
         assert [p.name for p in (place / out).iterdir()] == [".big.unfinished"]
     done = command(place, out, form)
@@ -120,7 +120,7 @@ def test_killed_twice_it_ends_as_if_it_had_not_been(place: Path, form: str) -> N
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no Ctrl-C for a child there")
 def test_after_ctrl_c_it_says_how_to_go_on(place: Path) -> None:
-    said = start_and_stop(place, "stopped", "zarr", signal.SIGINT, 20)
+    said = start_and_stop(place, "stopped", "zarr", signal.SIGINT, 1)
     assert "type the same command again and it goes on there" in said
     assert "Traceback" not in said
     done = command(place, "stopped", "zarr")

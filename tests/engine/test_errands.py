@@ -74,6 +74,7 @@ def gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_killed_and_begun_again(data: Path) -> None:
     out = data / "out"
     request = Request(

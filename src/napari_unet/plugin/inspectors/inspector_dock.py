@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.qt.threading import create_worker
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMainWindow, QVBoxLayout
 
@@ -86,11 +87,11 @@ class InspectorDock(Section, ClosedDock):
         """``done(work())``, with ``work`` in a thread; what goes wrong becomes a sentence."""
 
         def returned(result: Any) -> None:
-            if not self.released:
+            if isalive(self) and not self.released:
                 done(result)
 
         def errored(error: Exception) -> None:
-            if not self.released:
+            if isalive(self) and not self.released:
                 self.failed(error)
 
         create_worker(work, _connect={"returned": returned, "errored": errored})
