@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,12 @@ def command(folder: Path, out: str, form: str, *more: str) -> subprocess.Complet
 def start_and_stop(folder: Path, out: str, form: str, how: int, after: int) -> str:
     """End a real process once ``after`` tiles are written; what it said."""
     process = subprocess.Popen(
-        arguments(folder, out, form), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments(folder, out, form),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where these tests run in the background of a shell, children would not hear Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     done = folder / out / ".big.unfinished" / "done"
     end = time.monotonic() + 60

@@ -140,6 +140,7 @@ def test_only_what_is_annotated_is_scored(data: Path, tmp_path: Path) -> None:
         next(begun(data, tmp_path / "out", **usual))
 
 
+@pytest.mark.slow
 def test_a_network_that_fails_does_not_stop_the_others(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

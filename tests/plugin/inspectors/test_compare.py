@@ -95,6 +95,7 @@ def settled(dock: CompareDock, qtbot: Any) -> Callable[[], bool]:
     return lambda: not dock.watch.running and not dock.busy
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_killed_gone_on_with_and_read(dock: CompareDock, qtbot: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"

@@ -94,7 +94,10 @@ class InspectorDock(Section, ClosedDock):
             if isalive(self) and not self.released:
                 self.failed(error)
 
-        create_worker(work, _connect={"returned": returned, "errored": errored})
+        def working() -> Any:  # napari prints it, and a partial would print what it holds
+            return work()
+
+        create_worker(working, _connect={"returned": returned, "errored": errored})
 
     def _tick(self) -> None:
         if self.released or self.session.closed or not self.isVisible():
