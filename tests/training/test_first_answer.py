@@ -10,9 +10,11 @@ from small_training import labelled, make_trainer
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from napari_unet.images.image import Image
 from napari_unet.networks import registry
 from napari_unet.start.general import general_weights
-from napari_unet.training.events import Preview, Progress
+from napari_unet.training.data import LabelledImage
+from napari_unet.training.events import Fitted, Preview, Progress
 from napari_unet.training.first_answer import (
     PENALTY,
     fit_last_layer,
@@ -97,6 +99,9 @@ def test_there_is_nothing_to_fit() -> None:
     assert torch.equal(network.head.weight, before)  # type: ignore[arg-type]
     assert last_layer(nn.Sequential(nn.Conv2d(1, 2, 3))) is None
     network, batch = network_and_batch(2)
+    batch.weights[:] = 0  # a deformation may carry all labels out of the pieces
+    assert not fit(network, batch)
+    network, batch = network_and_batch(2)
     batch.images[0, 0, 0, 0] = torch.nan
     assert not fit(network, batch)
 
@@ -114,3 +119,26 @@ def test_the_first_preview_comes_before_the_first_step() -> None:
     seen = [e for e in trainer.run(steps=1) if isinstance(e, Preview | Progress)]
     assert isinstance(seen[0], Preview)
     assert seen[0].step == 0
+
+
+def test_what_predicts_is_what_was_fitted() -> None:
+    """The start weights know bright things as class 1; here they are class 0."""
+    one = labelled(1, size=96)[0]
+    ids = np.asarray(one.labels.data)
+    swapped = Image("image0", (ids == 0).astype(np.uint8), "yx")
+    weights = general_weights("unet", registry.spec("unet").live, dims=2, channels=1)
+    trainer = make_trainer(
+        [LabelledImage(one.image, swapped, "classes", True)],
+        preset=preset("live", tile=64, batch=2),
+        start=weights,
+        new_head=True,
+        validation="none",
+    )
+    for event in trainer.run(steps=1):
+        if isinstance(event, Fitted):
+            break
+    assert trainer.step == 0
+    found = trainer.predictor().region(
+        trainer.data.reader("image0", ()), (96, 96), ((0, 96), (0, 96))
+    )
+    assert ((found.argmax(0) == 0) == (ids > 0)).mean() > 0.9

@@ -11,11 +11,8 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.forecast.forecasts import Forecast
+from napari_unet.plugin.plots import COLORS, frame
 from napari_unet.plugin.widgets import on_dark
-
-POINTS = {True: QColor("#4fb3ff"), False: QColor("#0064b4")}
-BAND = {True: QColor("#f0a050"), False: QColor("#b35900")}
-"""Of scores and of the forecast, on dark and on light."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +47,7 @@ class BandPlot(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        text = self.palette().color(self.foregroundRole())
-        faint = QColor(text)
-        faint.setAlpha(70)
-        font = painter.font()
-        font.setPointSizeF(max(7.0, font.pointSizeF() - 1.5))
-        painter.setFont(font)
-        area = QRectF(36, 8, max(10, self.width() - 46), max(10, self.height() - 30))
-        painter.setPen(QPen(faint, 1))
-        painter.drawRect(area)
+        area, text = frame(painter, self, left=36, top=8, right=10, bottom=22)
         if not self.points:
             painter.setPen(text)
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "no score yet")
@@ -69,7 +57,7 @@ class BandPlot(QWidget):
         self._axes(painter, area, xs, ys, text)
         if self.forecast is not None and self.forecast.x is not None:
             self._band(painter, place, self.forecast)
-        color = POINTS[on_dark(self)]
+        _, color = COLORS[on_dark(self)]
         pale = QColor(color)
         pale.setAlpha(110)
         for point in self.points:
@@ -120,7 +108,7 @@ class BandPlot(QWidget):
         assert known.lower is not None
         assert known.middle is not None
         assert known.upper is not None
-        color = BAND[on_dark(self)]
+        color, _ = COLORS[on_dark(self)]
         pale = QColor(color)
         pale.setAlpha(60)
         upper = [place(x, y) for x, y in zip(known.x, known.upper, strict=True)]

@@ -77,7 +77,8 @@ class FirstAnswers:
         self._changed.clear()
         if any(one.kind != "scribbles" for one in known.values()):
             return False  # what is not of an object may be background
-        return len(frozenset().union(*self._classes.values())) < 2
+        seen = [found for (image, _), found in self._classes.items() if image in known]
+        return len(frozenset().union(*seen)) < 2
 
     def _ask(self, place: Place) -> None:
         session = self._session

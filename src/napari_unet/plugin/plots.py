@@ -17,6 +17,24 @@ COLORS = {
 """Of the loss and of the IoU, on dark and on light."""
 
 
+def frame(
+    painter: QPainter, widget: QWidget, *, left: int, top: int, right: int, bottom: int
+) -> tuple[QRectF, QColor]:
+    """Draw the frame of a plot inside these margins, in pixels; its area, and the text's colour."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    text = widget.palette().color(widget.foregroundRole())
+    faint = QColor(text)
+    faint.setAlpha(70)
+    font = painter.font()
+    font.setPointSizeF(max(7.0, font.pointSizeF() - 1.5))
+    painter.setFont(font)
+    width, height = widget.width() - left - right, widget.height() - top - bottom
+    area = QRectF(left, top, max(10, width), max(10, height))
+    painter.setPen(QPen(faint, 1))
+    painter.drawRect(area)
+    return area, text
+
+
 class CurvePlot(QWidget):
     """Loss (smoothed, left axis) and mean validation IoU (right axis) against the step."""
 
@@ -39,16 +57,7 @@ class CurvePlot(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        text = self.palette().color(self.foregroundRole())
-        faint = QColor(text)
-        faint.setAlpha(70)
-        font = painter.font()
-        font.setPointSizeF(max(7.0, font.pointSizeF() - 1.5))
-        painter.setFont(font)
-        area = QRectF(36, 18, max(10, self.width() - 72), max(10, self.height() - 36))
-        painter.setPen(QPen(faint, 1))
-        painter.drawRect(area)
+        area, text = frame(painter, self, left=36, top=18, right=36, bottom=18)
         if not self._losses:
             return
         loss_color, iou_color = COLORS[on_dark(self)]

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 from psygnal import Signal
 
 from napari_unet.annotations.kinds import LabelKind
@@ -24,7 +23,7 @@ from napari_unet.engine.inspecting import SnapshotKept
 from napari_unet.engine.protocol import Box, ClassInfo, CloseImage, Event, Index
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
-from napari_unet.plugin import derived, labels, painting, regions
+from napari_unet.plugin import classes, derived, painting, regions
 from napari_unet.plugin.channels import channels_first, needs_channels_first
 from napari_unet.plugin.correcting import Correcting
 from napari_unet.plugin.dims import know_dims, set_dims
@@ -309,44 +308,20 @@ class Session:
     # ------------------------------------------------------------ classes and regions
 
     def add_class(self, name: str = "") -> None:
-        """One class more, with the next colour."""
-        number = len(self.classes)
-        new = default_classes(number + 1)[-1]
-        self.classes.append(ClassInfo(name=name or new.name, color=new.color))
-        self._classes_changed()
+        """See :func:`classes.add`."""
+        classes.add(self, name)
 
-    def set_classes(self, classes: list[ClassInfo]) -> None:
-        """These are the classes now."""
-        self.classes[:] = classes
-        self._classes_changed()
+    def set_classes(self, described: list[ClassInfo]) -> None:
+        """See :func:`classes.replace`."""
+        classes.replace(self, described)
 
     def rename_class(self, number: int, name: str | None = None, color: str | None = None) -> None:
-        """Another name or colour for a class."""
-        old = self.classes[number]
-        self.classes[number] = ClassInfo(name=name or old.name, color=color or old.color)
-        self._classes_changed()
-
-    def _classes_changed(self) -> None:
-        for one in self.labels.values():
-            colors = labels.colors_of(one.kind, self.classes)
-            if colors is not None:
-                one.layer.colormap = colors
-        self.project.update_classes(self.labels.values(), self.classes)
-        if self.looking.array is not None and len(self.looking.array) != len(self.classes):
-            self.looking.again()  # the engine writes one plane a class
-        self.classes_changed.emit()
+        """See :func:`classes.rename`."""
+        classes.rename(self, number, name, color)
 
     def pick_class(self, number: int) -> None:
-        """Paint this class next."""
-        if self.current is None or self.current.id not in self.labels:
-            return
-        one = self.labels[self.current.id]
-        if one.kind == "objects":  # each has a number of its own
-            one.layer.selected_label = int(np.max(one.layer.data)) + 1 if number else 0
-        else:
-            one.layer.selected_label = number + 1 if one.kind == "scribbles" else number
-        one.layer.mode = "paint" if one.layer.selected_label else "erase"
-        self.viewer.layers.selection.active = one.layer
+        """See :func:`classes.pick`."""
+        classes.pick(self, number)
 
     def region_layer(self, entry: ImageEntry) -> Any:
         """See :func:`regions.region_layer`."""

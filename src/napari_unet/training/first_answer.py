@@ -79,7 +79,7 @@ def fit_last_layer(
     features = _features(network, head, batches, precision, layout)
     classes = torch.cat([b.classes[b.weights > 0] for b in batches]).cpu()
     weights = torch.cat([b.weights[b.weights > 0] for b in batches]).double().cpu()
-    if int(classes.min()) == int(classes.max()) or not bool(features.isfinite().all()):
+    if len(classes.unique()) < 2 or not bool(features.isfinite().all()):  # type: ignore[no-untyped-call]
         return False
     if len(classes) > MOST_PIXELS:
         some = torch.randperm(len(classes), generator=generator)[:MOST_PIXELS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,49 @@ from napari_unet.evaluation.intervals import ScoreInterval
 from napari_unet.training.data import HeldOut
 from napari_unet.training.events import Validation
 from napari_unet.training.validation import HoldOut
+
+if TYPE_CHECKING:
+    from napari_unet.training.trainer import Trainer
+    from napari_unet.training.validator import Validator
+
+
+def state_of(trainer: Trainer, validator: Validator) -> dict[str, Any]:
+    """What :func:`restore` needs: {"tensors": tensors by name, "values": JSON-able}."""
+    snapshot = trainer.learner.snapshot()
+    values = {
+        "step": snapshot["step"],
+        "updates": snapshot["updates"],
+        "classes": trainer.classes,
+        "seconds": trainer.seconds,
+        "seed": trainer.seed,
+        "rate_factor": trainer.rate_factor,
+        "batch": trainer.batch,
+        "tile": list(trainer.tile),
+        "losses": trainer.losses[:],
+        "scaler": trainer.learner.scaler.state_dict(),
+    } | validator.values()
+    return {"tensors": snapshot["tensors"], "values": values}
+
+
+def restore(trainer: Trainer, validator: Validator, state: dict[str, Any]) -> None:
+    """Let a trainer, whose data are there already, go on where ``state`` was.
+
+    Raises
+    ------
+    UserError
+        The state belongs to another network.
+    """
+    values, learner = state["values"], trainer.learner
+    if int(values["classes"]) > trainer.classes:
+        learner.add_classes(int(values["classes"]))
+    learner.load(state["tensors"], step=int(values["step"]), updates=int(values["updates"]))
+    trainer.seconds, trainer.seed = float(values["seconds"]), int(values["seed"])
+    trainer.rate_factor, trainer.batch = float(values["rate_factor"]), int(values["batch"])
+    trainer.tile = tuple(int(n) for n in values["tile"])
+    trainer.losses = [float(v) for v in values["losses"]]
+    if learner.scaler.is_enabled() and values.get("scaler"):
+        learner.scaler.load_state_dict(values["scaler"])
+    validator.load(values)
 
 
 def optimiser_tensors(optimiser: Any) -> dict[str, Tensor]:

@@ -43,6 +43,7 @@ from napari_unet.training.previews import Previews
 from napari_unet.training.recovery import DIVERGED, Recovery
 from napari_unet.training.sampler import Batch, draw_batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
+from napari_unet.training.state import restore, state_of
 from napari_unet.training.tile_size import fitting_tile, smaller_tile
 from napari_unet.training.validator import Validator
 
@@ -384,20 +385,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """What :meth:`load_state` needs: {"tensors": tensors by name, "values": JSON-able}."""
-        snapshot = self.learner.snapshot()
-        values = {
-            "step": snapshot["step"],
-            "updates": snapshot["updates"],
-            "classes": self.classes,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "rate_factor": self.rate_factor,
-            "batch": self.batch,
-            "tile": list(self.tile),
-            "losses": self.losses[:],
-            "scaler": self.learner.scaler.state_dict(),
-        } | self._validator.values()
-        return {"tensors": snapshot["tensors"], "values": values}
+        return state_of(self, self._validator)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on where ``state`` was; the data must be there already.
@@ -407,17 +395,5 @@ class Trainer:
         UserError
             The state belongs to another network.
         """
-        values = state["values"]
-        if int(values["classes"]) > self.classes:
-            self.learner.add_classes(int(values["classes"]))
-        self.learner.load(
-            state["tensors"], step=int(values["step"]), updates=int(values["updates"])
-        )
-        self.seconds, self.seed = float(values["seconds"]), int(values["seed"])
-        self.rate_factor, self.batch = float(values["rate_factor"]), int(values["batch"])
-        self.tile = tuple(int(n) for n in values["tile"])
-        self.losses = [float(v) for v in values["losses"]]
-        if self.learner.scaler.is_enabled() and values.get("scaler"):
-            self.learner.scaler.load_state_dict(values["scaler"])
-        self._validator.load(values)
+        restore(self, self._validator, state)
         self._balance = self._class_balance()
