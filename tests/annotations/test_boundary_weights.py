@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy.ndimage import distance_transform_edt as edt
 
 from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
 from napari_unet.annotations.two_nearest import two_nearest
 from napari_unet.errors import UserError
 
 
-def slow(objects: np.ndarray, w0: float, sigma: float) -> np.ndarray:
+def slow(
+    objects: np.ndarray, w0: float, sigma: float, voxel: tuple[float, ...] | None = None
+) -> np.ndarray:
     """One distance transform an object, the two smallest distances, eq. 2."""
     ids = np.unique(objects[objects > 0])
     if len(ids) < 2:
         return np.zeros(objects.shape)
-    distances = np.sort([ndimage.distance_transform_edt(objects != i) for i in ids], axis=0)
+    distances = np.sort([edt(objects != i, sampling=voxel) for i in ids], axis=0)
     weights = w0 * np.exp(-((distances[0] + distances[1]) ** 2) / (2 * sigma**2))
     return np.where(objects == 0, weights, 0)
 
@@ -49,6 +51,18 @@ def test_equals_the_definition(
     fast = boundary_weights(objects, *constants)
     assert fast.dtype == np.float32
     np.testing.assert_allclose(fast, slow(objects, *constants), atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(0, 14),
+    st.tuples(st.floats(1, 8), st.floats(1, 2), st.just(1.0)),
+)
+def test_long_voxels_lie_farther_apart(seed: int, number: int, voxel: tuple[float, ...]) -> None:
+    objects = blobs(seed, (6, 14, 18), number)
+    fast = boundary_weights(objects, 10.0, 3.0, voxel)
+    np.testing.assert_allclose(fast, slow(objects, 10.0, 3.0, voxel), atol=1e-4)
 
 
 def test_a_known_value() -> None:

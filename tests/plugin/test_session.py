@@ -15,6 +15,7 @@ from napari.components import ViewerModel
 from napari_unet.engine.protocol import JobFailed, JobFinished
 from napari_unet.errors import UserError
 from napari_unet.plugin.derived import find
+from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
 from napari_unet.plugin.state import Job
 from napari_unet.project.project import Project
@@ -210,3 +211,16 @@ def test_a_refused_job_leaves_no_progress(session: Session) -> None:
     session.drop_job("b")
     assert reasons == ["cancelled", "Job b was cancelled."]
     assert changes == [0, 0]
+
+
+def test_a_reopened_project_predicts_as_its_recipe_says(session: Session, engine: Any) -> None:
+    layer = session.viewer.add_image(np.zeros((40, 50), np.uint8), name="a")
+    session.new_labels(session.use_image(layer))
+    assert not session.rotations
+    session.project.update_settings(preset="strokes")
+    folder = session.project.project.folder
+    session.project.close()
+    again = Session(ViewerModel(), engine=engine)
+    open_project(again, folder)
+    assert (again.preset, again.rotations) == ("strokes", True)
+    again.close()

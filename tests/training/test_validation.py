@@ -11,9 +11,10 @@ from small_training import data_of, labelled, make_trainer
 
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.images.image import Image
+from napari_unet.images.normalise import choose_normalisation
 from napari_unet.networks import registry
 from napari_unet.prediction.predictor import Predictor
-from napari_unet.training.data import HeldOut, LabelledImage
+from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
 from napari_unet.training.validation import GUARD, apply_hold_out, block_of, plan_hold_out, validate
 
 ARGUMENTS = {"width": 2, "depth": 1, "padding": "same", "norm": "none", "dropout": 0.0}
@@ -26,6 +27,20 @@ def a_predictor(classes: int = 2) -> Predictor:
     )
     geometry = registry.geometry("unet", ARGUMENTS)
     return Predictor(network, geometry, device=torch.device("cpu"), precision="float32")
+
+
+def test_the_guard_band_of_a_volume_is_as_wide_in_the_world_along_every_axis() -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 255, (24, 64, 64)).astype(np.uint8)
+    labels = generator.integers(1, 3, pixels.shape).astype(np.uint8)
+    image = Image("a", pixels, "zyx", dims=3)
+    data = TrainingData(choose_normalisation([image]), voxel=(8.0, 1.0, 1.0))
+    data.add(LabelledImage(image, Image("a", labels, "zyx", dims=3), "scribbles"))
+    [plane] = data.planes.values()
+    plane.hold_out(HeldOut(((10, 14), (20, 40), (30, 50))), GUARD)
+    untrained = np.argwhere(plane.classes == UNLABELLED)
+    assert untrained.min(0).tolist() == [10 - GUARD // 8, 20 - GUARD, 30 - GUARD]
+    assert untrained.max(0).tolist() == [13 + GUARD // 8, 39 + GUARD, 49 + 14]
 
 
 @given(

@@ -6,6 +6,7 @@ MICCAI 2015, eq. 2: w(x) = wc(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2)).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,19 @@ MAX_RATIO = 20.0
 
 
 def boundary_weights(
-    objects: npt.NDArray[Any], w0: float = 10.0, sigma: float = 5.0
+    objects: npt.NDArray[Any],
+    w0: float = 10.0,
+    sigma: float = 5.0,
+    voxel: Sequence[float] = (),
 ) -> npt.NDArray[np.float32]:
     """Second term of eq. 2: ``w0 * exp(-(d1 + d2)^2 / (2 sigma^2))`` on background, 0 on objects.
 
     ``objects``: ids of shape (y, x) or (z, y, x), 0 = background. d1 and d2 are the Euclidean
     distances, in pixels, to the nearest pixel of the nearest and of the second nearest object;
-    ``sigma`` is in pixels too. With fewer than two objects the weights are 0. The result differs
-    from the definition by at most 1e-4, since weights under ``NEGLIGIBLE`` may be left out.
+    ``sigma`` is in pixels too. ``voxel``: length of a voxel along each axis, in that of the
+    shortest, which both are then measured in; empty = all alike. With fewer than two objects
+    the weights are 0. The result differs from the definition by at most 1e-4, since weights under
+    ``NEGLIGIBLE`` may be left out.
 
     Raises UserError unless sigma > 0 and w0 >= 0.
     """
@@ -40,7 +46,7 @@ def boundary_weights(
         raise UserError(f"w0 of the boundary weights is {w0:g}; give 0 or a number above it.")
     if w0 <= NEGLIGIBLE:
         return np.zeros(np.shape(objects), np.float32)
-    total = two_nearest(objects, reach_of(w0, sigma)).total
+    total = two_nearest(objects, reach_of(w0, sigma), voxel).total
     weights = np.float32(w0) * np.exp(-((total / np.float32(sigma)) ** 2) / 2)
     return weights.astype(np.float32, copy=False)
 

@@ -35,23 +35,26 @@ class TwoNearest:
     reach: float
 
 
-def two_nearest(objects: npt.NDArray[Any], reach: float) -> TwoNearest:
+def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] = ()) -> TwoNearest:
     """Euclidean distances d1 <= d2 of eq. 2 of Ronneberger et al. 2015, exact up to ``reach``.
 
     ``objects``: ids of shape (y, x) or (z, y, x), 0 = background. An object matters only in its
     bounding box grown by ``reach``, so that one small distance transform an object is enough.
+    ``voxel``: length of a voxel along each axis; distances and ``reach`` are in the same unit.
     """
     ids = renumber(objects)
-    margin = int(np.ceil(reach))
+    lengths = tuple(voxel) or (1.0,) * ids.ndim
+    margins = [int(np.ceil(reach / length)) for length in lengths]
     # Squares of whole numbers until the end: half the bytes, and nothing is rounded.
-    nearest = np.full(ids.shape, FAR, np.int32)
+    number_type = np.int32 if set(lengths) == {1.0} else np.float32
+    nearest = np.full(ids.shape, FAR, number_type)
     then = nearest.copy()
     first, second = np.zeros(ids.shape, np.int32), np.zeros(ids.shape, np.int32)
     windows = [
-        tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
+        tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(box, margins, strict=True))
         for box in ndimage.find_objects(ids)
     ]
-    for number, window, distance in _distances(ids, windows):
+    for number, window, distance in _distances(ids, windows, lengths):
         a, b, one, two = nearest[window], then[window], first[window], second[window]
         closer = distance < a
         between = ~closer & (distance < b)
@@ -65,15 +68,21 @@ def two_nearest(objects: npt.NDArray[Any], reach: float) -> TwoNearest:
 
 
 def _distances(
-    ids: npt.NDArray[np.int32], windows: Sequence[Window]
-) -> Iterator[tuple[int, Window, npt.NDArray[np.int32]]]:
+    ids: npt.NDArray[np.int32], windows: Sequence[Window], lengths: tuple[float, ...]
+) -> Iterator[tuple[int, Window, npt.NDArray[Any]]]:
     """Squared distance from each object, 1, 2, .. in turn, in its window.
 
     scipy lets go of the interpreter meanwhile: the next few are computed at the same time.
     """
 
-    def one(number: int) -> npt.NDArray[np.int32]:
+    cubes = set(lengths) == {1.0}
+
+    def one(number: int) -> npt.NDArray[Any]:
         apart = ids[windows[number - 1]] != number
+        if not cubes:
+            far = ndimage.distance_transform_edt(apart, sampling=lengths)
+            squares: npt.NDArray[np.float32] = np.minimum(far**2, FAR).astype(np.float32)
+            return squares
         nearest = ndimage.distance_transform_edt(apart, return_distances=False, return_indices=True)
         # Beyond this the square of a diagonal does not fit in 32 bits.
         large = np.hypot.reduce(np.array(apart.shape, float)) > 2**15

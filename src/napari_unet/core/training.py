@@ -118,6 +118,7 @@ def make_trainer(
         ),
         recipe.w0,
         recipe.sigma,
+        recipe.voxel,
     )
     data.notes += noticed
     for one in (*images, *held_out):

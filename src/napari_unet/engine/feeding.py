@@ -118,7 +118,9 @@ def feed(training: TrainingService, workspace: Workspace, recipe: Recipe) -> Fee
     chosen = preset(recipe.preset, **{**recipe.settings, "network": recipe.network})
     images = [one.image for one in labelled]
     missing = registry.spec(chosen.network).takes_missing
-    data = TrainingData(choose_normalisation(images, mark_missing=missing), chosen.w0, chosen.sigma)
+    data = TrainingData(
+        choose_normalisation(images, mark_missing=missing), chosen.w0, chosen.sigma, chosen.voxel
+    )
     for one in labelled:
         data.add(one)
     data.check()

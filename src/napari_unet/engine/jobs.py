@@ -39,6 +39,7 @@ from napari_unet.images.image import Box, Image, Index
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model, TilePrediction
 from napari_unet.prediction.output import DTYPES, classes, uncertainty, write_tile
+from napari_unet.training.volumes import relative
 
 Job = Generator[tuple[Event, ...], None, None]
 """Yields what is to be told after each piece of work."""
@@ -265,7 +266,9 @@ def boundary_weights(command: BoundaryWeights, workspace: Workspace) -> Job:
         regions=labels.plane_regions(command.index),
     )
     assert target.objects is not None
-    weights = weight_map(target.objects, command.w0, command.sigma)
+    # As in training: planes count pixels, volumes follow their voxels.
+    voxel = relative(image.spacing) if image.dims == 3 else ()
+    weights = weight_map(target.objects, command.w0, command.sigma, voxel)
     array[...] = np.where(target.classes == UNLABELLED, np.float32(0), weights)
     yield (JobFinished(job=command.job),)
 

@@ -54,5 +54,6 @@ def plane_truth(
         balance[: len(counts)] = class_balance(counts, recipe.balance)
     weights = balance[target.classes]
     if target.objects is not None and recipe.w0 > 0:
-        weights = weights + boundary_weights(target.objects, recipe.w0, recipe.sigma) * known
+        near = boundary_weights(target.objects, recipe.w0, recipe.sigma, recipe.voxel)
+        weights = weights + near * known
     return PlaneTruth(target.classes, weights.astype(np.float32))

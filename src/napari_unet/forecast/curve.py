@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve_triangular
 
 Array = npt.NDArray[np.float64]
 
@@ -66,12 +65,15 @@ def possible_curves(
     across = np.minimum(walked_to[:, None], walked) - walked[0]
     ahead = np.minimum(walked_to[:, None], walked_to) - walked[0]
     cells: list[_Cell] = []
+    walks: dict[float, _Walk] = {}
     for walk in WALKS:
-        root = np.linalg.cholesky(np.diag(spread**2) + walk * between)
+        # Inverted once: a hundred small triangular systems would wait for each other's threads.
+        whiten = np.linalg.inv(np.linalg.cholesky(np.diag(spread**2) + walk * between))
+        walks[walk] = _followed(whiten, walk * across, walk * ahead)
         for offset in OFFSETS:
             for exponent in EXPONENTS:
                 design = _design(x, last, offset, exponent)
-                cells += _regressions(root, design, y, (walk, offset, exponent))
+                cells += _regressions(whiten, design, y, (walk, offset, exponent))
     weight = np.array([cell.log_weight for cell in cells])
     weight = np.exp(weight - weight.max())
     drawn = generator.multinomial(DRAWS, weight / weight.sum())
@@ -85,18 +87,33 @@ def possible_curves(
             continue
         level = pair @ _design(places, last, cell.offset, cell.exponent).T
         if cell.walk:
+            followed = walks[cell.walk]
             design = _design(x, last, cell.offset, cell.exponent)
-            root = np.linalg.cholesky(np.diag(spread**2) + cell.walk * between)
-            seen = solve_triangular(root, cell.walk * across.T, lower=True)
-            rest = solve_triangular(root, (y - pair @ design.T).T, lower=True)
-            covariance = cell.walk * ahead - seen.T @ seen
-            level += (seen.T @ rest).T
-            level += cell.noise * _normal(generator, covariance, len(pair))
+            level += (y - pair @ design.T) @ followed.carried.T
+            drawn_walk = generator.standard_normal((len(pair), len(places)))
+            level += cell.noise * (drawn_walk @ followed.scale.T)
         levels.append(level)
         scores.append(level + cell.noise * generator.standard_normal(level.shape))
     if not levels:  # the regression is all on the wrong side: the level stays
         levels = scores = [np.full((1, len(places)), float(y[-1]))]
     return Curves(np.clip(np.concatenate(levels), 0, 1), np.clip(np.concatenate(scores), 0, 1))
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """A walk of one strength, given the scores: ``carried`` @ residuals is its mean at the places,
+    ``scale`` a root of its covariance there, both for noise 1.
+    """
+
+    carried: Array
+    scale: Array
+
+
+def _followed(whiten: Array, across: Array, ahead: Array) -> _Walk:
+    """``whiten`` makes the scores independent; covariance of places and scores, and of places."""
+    seen = whiten @ across.T
+    values, vectors = np.linalg.eigh(ahead - seen.T @ seen)
+    return _Walk(seen.T @ whiten, vectors * np.sqrt(np.maximum(values, 0)))
 
 
 @dataclass(frozen=True)
@@ -113,13 +130,12 @@ class _Cell:
 
 
 def _regressions(
-    root: Array, design: Array, y: Array, where: tuple[float, float, float]
+    whiten: Array, design: Array, y: Array, where: tuple[float, float, float]
 ) -> list[_Cell]:
     """a and b for every noise, and how probable the scores are then."""
-    white_y = solve_triangular(root, y, lower=True)
-    white = solve_triangular(root, design, lower=True)
+    white_y, white = whiten @ y, whiten @ design
     gram, moment, square = white.T @ white, white.T @ white_y, float(white_y @ white_y)
-    determinant = 2 * float(np.log(np.diag(root)).sum())
+    determinant = -2 * float(np.log(np.diag(whiten)).sum())
     prior = np.diag(1 / PRIOR_SD**2)
     noise = NOISES[NOISES * np.sqrt(where[0]) <= WILDEST]
     variance = noise**2
@@ -147,13 +163,6 @@ def _design(x: Array, last: float, offset: float, exponent: float) -> Array:
 def _log(x: Array, last: float) -> Array:
     logarithm: Array = np.log(x / last + SOFT)
     return logarithm
-
-
-def _normal(generator: np.random.Generator, covariance: Array, count: int) -> Array:
-    values, vectors = np.linalg.eigh(covariance)
-    scale = vectors * np.sqrt(np.maximum(values, 0))
-    drawn: Array = generator.standard_normal((count, len(values))) @ scale.T
-    return drawn
 
 
 def _thinned(x: Array, y: Array, spread: Array) -> tuple[Array, Array, Array]:

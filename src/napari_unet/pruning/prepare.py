@@ -114,10 +114,12 @@ def training_data(
     :class:`UserError` where they do not fit the model.
     """
     weights: dict[str, Any] = {
-        name: model.header.preset[name] for name in ("w0", "sigma") if name in model.header.preset
+        name: model.header.preset[name]
+        for name in ("w0", "sigma", "voxel")
+        if name in model.header.preset
     }
     recipe = Preset(**weights)
-    data = TrainingData(model.header.rule(), recipe.w0, recipe.sigma)
+    data = TrainingData(model.header.rule(), recipe.w0, recipe.sigma, recipe.voxel)
     for one in (*images, *held_out):
         model.as_image(one.image)
         data.add(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -71,6 +72,8 @@ class TrainingPlane:
     pixels: npt.NDArray[Any] | None = field(default=None, repr=False)
     """(C, *spatial) as read; None for planes too large to keep."""
     held_out: HeldOut | None = None
+    voxel: tuple[float, ...] = ()
+    """Length of a voxel along each axis, in that of the shortest; empty = all alike."""
     classes: npt.NDArray[np.uint8] = field(init=False, repr=False)
     """``truth`` without what is held out: what is trained on."""
     candidates: dict[int, npt.NDArray[np.int64]] = field(init=False, repr=False)
@@ -103,18 +106,29 @@ class TrainingPlane:
         return self.image.spatial_shape
 
     def hold_out(self, held_out: HeldOut | None, guard: int = 0) -> None:
-        """Take a box and a band of ``guard`` pixels around it out of what is trained on."""
+        """Take a box and a band of ``guard`` pixels around it out of what is trained on.
+
+        Along an axis with longer voxels the band has fewer of them.
+        """
         self.held_out = held_out
         self.classes, self.trained = self.truth, self.labelled
         if held_out is not None:
             self.classes = self.truth.copy()
             inside = tuple(
-                slice(max(0, a - guard - start), max(0, b + guard - start))
-                for (a, b), (start, _) in zip(held_out.box, self.window, strict=True)
+                slice(max(0, a - start), max(0, b - start))
+                for (a, b), (start, _) in zip(
+                    self.guarded(held_out.box, guard), self.window, strict=True
+                )
             )
             self.classes[inside] = UNLABELLED
             self.trained = _counts(self.classes)
         self.candidates = _candidates(self.classes, self.trained)
+
+    def guarded(self, box: Box, guard: int) -> Box:
+        """``box`` and a band around it, ``guard`` times as wide as the shortest voxel."""
+        voxel = self.voxel or (1.0,) * len(box)
+        bands = [math.ceil(guard / length) for length in voxel]
+        return tuple((a - band, b + band) for (a, b), band in zip(box, bands, strict=True))
 
     def read_inside(self, box: Box) -> npt.NDArray[np.float32]:
         """Normalised pixels (C, *box) of a box inside the plane."""
@@ -176,9 +190,15 @@ class TrainingData:
         Labels that cannot be used as what they are said to be.
     """
 
-    def __init__(self, normalisation: Normalisation, w0: float = 10.0, sigma: float = 5.0) -> None:
+    def __init__(
+        self,
+        normalisation: Normalisation,
+        w0: float = 10.0,
+        sigma: float = 5.0,
+        voxel: tuple[float, ...] = (),
+    ) -> None:
         self.normalisation = normalisation
-        self.w0, self.sigma = w0, sigma
+        self.w0, self.sigma, self.voxel = w0, sigma, voxel
         self.planes: dict[Key, TrainingPlane] = {}
         self.notes: list[str] = []
         self._images: dict[str, LabelledImage] = {}
@@ -221,7 +241,7 @@ class TrainingData:
         if target.objects is not None:
             sizes = np.bincount(target.objects.ravel())[1:]
             if self.w0 > 0:
-                weights = boundary_weights(target.objects, self.w0, self.sigma)
+                weights = boundary_weights(target.objects, self.w0, self.sigma, self.voxel)
                 boundary = weights[inside].astype(np.float16)
         old = self.planes.get((name, index))
         plane = TrainingPlane(
@@ -234,6 +254,7 @@ class TrainingData:
             sizes[sizes > 0],
             old.pixels if old else None,
             old.held_out if old else None,
+            self.voxel,
         )
         self.planes[plane.key] = plane
         return plane

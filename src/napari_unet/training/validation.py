@@ -23,7 +23,8 @@ from napari_unet.prediction.predictor import Predictor
 from napari_unet.training.data import HeldOut, Key, TrainingData, TrainingPlane
 
 GUARD = 16
-"""Pixels around a held-out block whose labels are not trained on either."""
+"""Pixels around a held-out block whose labels are not trained on either; lengths of the shortest
+voxel in volumes."""
 SMALLEST_BLOCK = 200
 """Labelled pixels that a block must hold to be worth its noise."""
 
@@ -97,15 +98,13 @@ def block_of(plane: TrainingPlane, seed: int) -> HeldOut | None:
         cell = np.unravel_index(flat, counts)
         box = tuple((int(c) * s, (int(c) + 1) * s) for c, s in zip(cell, sides, strict=True))
         inside = np.bincount(_cut(plane, box).ravel(), minlength=256)[:UNLABELLED]
-        lost = np.bincount(_cut(plane, _grown(box)).ravel(), minlength=256)[:UNLABELLED]
+        lost = np.bincount(_cut(plane, plane.guarded(box, GUARD)).ravel(), minlength=256)[
+            :UNLABELLED
+        ]
         enough = inside.sum() >= SMALLEST_BLOCK and np.count_nonzero(inside) >= 2
         if enough and (lost * 4 <= total).all():
             return HeldOut(box)
     return None
-
-
-def _grown(box: Box) -> Box:
-    return tuple((a - GUARD, b + GUARD) for a, b in box)
 
 
 def _cut(plane: TrainingPlane, box: Box) -> npt.NDArray[np.uint8]:

@@ -43,8 +43,7 @@ def fit_to_volume(
     if spacing is None:
         notes = ["The voxel size is not known: voxels are taken for cubes (say it by --spacing)."]
         return recipe.model_copy(update={"arguments": arguments}), notes
-    shortest = min(spacing)
-    voxel = tuple(round(s / shortest, 4) for s in spacing)
+    voxel = relative(spacing)
     notes = []
     checked = registry.check_arguments(recipe.network, arguments, len(spacing))
     pooling = pooling_for(spacing, getattr(checked, "depth", 1), shape)
@@ -62,6 +61,11 @@ def fit_to_volume(
                 f"{max(voxel):.3g} times longer along one: unet, lunet and unet3d follow them."
             )
     return recipe.model_copy(update={"arguments": arguments, "voxel": voxel}), notes
+
+
+def relative(spacing: Sequence[float] | None) -> tuple[float, ...]:
+    """Length of a voxel along each axis, in that of the shortest; empty where it is not known."""
+    return tuple(round(s / min(spacing), 4) for s in spacing) if spacing else ()
 
 
 def box_sides(side: int, voxel: Sequence[float]) -> list[int]:

@@ -88,7 +88,9 @@ def test_one_click_takes_a_choice_over(session: Session, qtbot: Any) -> None:
         "choice_2",
         "choice_3",
     ]
+    session.use_preset("strokes")
     dock.findChild(QPushButton, "take_1").click()
+    assert (session.preset, session.rotations) == ("live", False)
     recipe = recipe_of(session)
     assert (recipe.network, recipe.arguments["width"], recipe.tile) == ("unet", 8, 128)
     assert (recipe.batch, recipe.sigma) == (16, 7.0)
