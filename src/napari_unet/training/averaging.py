@@ -8,7 +8,7 @@ batches, as in stochastic weight averaging (Izmailov et al. 2018).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -54,6 +54,7 @@ class AveragedNetwork:
         self.recent: list[Tensor] = []
         self._norms = [m for m in self.network.modules() if isinstance(m, _BatchNorm)]
         self._current = False
+        self._finished: nn.Module | None = None
 
     @torch.no_grad()
     def update(self, network: nn.Module, images: Tensor) -> None:
@@ -63,25 +64,33 @@ class AveragedNetwork:
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         if self._norms:
             self.recent = [*self.recent, images][-RECENT:]
-        self._current = False
+        self.forget()
 
     @torch.no_grad()
     def begin(self, network: nn.Module, batches: Sequence[Tensor]) -> None:
         """Be ``network`` as it is before the first step, its statistics those of ``batches``."""
         self.network.load_state_dict(network.state_dict())
         self.recent = list(batches)[-RECENT:] if self._norms else []
-        self._current = True
+        self._current, self._finished = True, None
 
     def forget(self) -> None:
         """The weights were replaced from outside: estimate the statistics anew."""
-        self._current = False
+        self._current, self._finished = False, None
 
     @torch.no_grad()
-    def ready(self, device: torch.device, precision: str) -> nn.Module:
-        """The averaged network in evaluation mode, with its batch statistics up to date."""
+    def ready(
+        self, device: torch.device, precision: str, finish: Callable[[nn.Module], nn.Module]
+    ) -> nn.Module:
+        """The averaged network in evaluation mode, with its batch statistics up to date.
+
+        ``finish`` makes of it what predicts, itself or a changed copy; asked once after
+        each update.
+        """
         if not self._current and self._norms and self.recent:
             with fresh_statistics(self.network), autocast(device, precision):
                 for images in self.recent:
                     self.network(images)
         self._current = True
-        return self.network
+        if self._finished is None:
+            self._finished = finish(self.network)
+        return self._finished

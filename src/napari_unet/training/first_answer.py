@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
-from scipy.special import logsumexp
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from napari_unet.prediction.device import autocast
 from napari_unet.training.averaging import fresh_statistics
@@ -110,30 +109,30 @@ def logistic_regression(
     standardised features. float64 inside; a feature that does not vary keeps its weight.
     """
     number, size = start[0].shape
-    x, w = features.double().numpy(), (weights / weights.sum()).double().numpy()
-    middle, spread = x.mean(0), np.maximum(x.std(0), 1e-6)
+    x, w = features.double(), (weights / weights.sum()).double()
+    middle, spread = x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
     x = (x - middle) / spread
-    truth = np.eye(number)[classes.numpy()]
-    old = np.empty((size + 1, number))
-    old[:size] = start[0].double().numpy().T * spread[:, None]
-    old[size] = start[1].double().numpy() + middle @ start[0].double().numpy().T
+    truth = one_hot(classes, number).double()
+    old = torch.empty(size + 1, number, dtype=torch.float64)
+    old[:size] = start[0].double().T * spread[:, None]
+    old[size] = start[1].double() + start[0].double() @ middle
     # The bias is all but free: how common a class is changes from image to image.
-    costs = penalty * np.append(np.ones(size), 1e-2)[:, None]
+    costs = penalty * torch.tensor([1.0] * size + [1e-2], dtype=torch.float64)[:, None]
 
     def value_and_gradient(flat: npt.NDArray[Any]) -> tuple[float, npt.NDArray[Any]]:
-        now = flat.reshape(old.shape)
-        logits = x @ now[:size] + now[size]
-        logits -= logsumexp(logits, axis=1, keepdims=True)
-        over = (np.exp(logits) - truth) * w[:, None]
+        now = torch.from_numpy(flat).reshape(old.shape)
+        logits = (x @ now[:size] + now[size]).log_softmax(1)
+        over = (logits.exp() - truth) * w[:, None]
         moved = costs * (now - old)
-        value = -float((logits * truth).sum(1) @ w) + float((moved * (now - old)).sum())
-        gradient = np.vstack([x.T @ over, over.sum(0)]) + 2 * moved
-        return value, gradient.ravel()
+        value = (moved * (now - old)).sum() - ((logits * truth).sum(1) @ w)
+        gradient = torch.vstack([x.T @ over, over.sum(0)]) + 2 * moved
+        return float(value), gradient.ravel().numpy()
 
-    found = minimize(value_and_gradient, old.ravel(), jac=True, method="L-BFGS-B")
-    best = found.x.reshape(old.shape)
-    weight = (best[:size] / spread[:, None]).T
-    return torch.from_numpy(weight.copy()), torch.from_numpy(best[size] - weight @ middle)
+    # In torch, whose threads are there already: those of numpy's BLAS would wait for them.
+    found = minimize(value_and_gradient, old.ravel().numpy(), jac=True, method="L-BFGS-B")
+    best = torch.from_numpy(found.x).reshape(old.shape)
+    weight = (best[:size] / spread[:, None]).T.contiguous()
+    return weight, best[size] - weight @ middle
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -84,9 +84,9 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
-    def averaged_network(self) -> nn.Module:
-        """The averaged network in evaluation mode, batch statistics estimated anew."""
-        return self.averaged.ready(self.device, self.precision)
+    def averaged_network(self, finish: Callable[[nn.Module], nn.Module]) -> nn.Module:
+        """What ``finish`` makes of the averaged network, see :meth:`AveragedNetwork.ready`."""
+        return self.averaged.ready(self.device, self.precision, finish)
 
     def finite(self) -> bool:
         """Whether all weights are finite numbers."""

@@ -57,6 +57,10 @@ class Preset(BaseModel):
     w0: float = Field(10.0, ge=0, description="height of the boundary weight map")
     sigma: float = Field(5.0, gt=0, description="width of the boundary weight map, pixels")
     balance: float = Field(0.35, ge=0, le=1, description="0 none, 1 full inverse frequency")
+    shares: Literal["labels", "image"] = Field(
+        "image",
+        description="how common a class is: as in the labels, or, with strokes, as in the images",
+    )
     dice: float = Field(1.0, ge=0, description="weight of the Dice loss beside the cross-entropy")
     rotations: bool = Field(
         False, description="whether its models average the eight symmetric views when they predict"
@@ -95,6 +99,7 @@ _PAPER = Preset(
     gamma=0.0,
     shading=0.0,
     balance=1.0,
+    shares="labels",
     dice=0.0,
     averaging=0.0,
 )

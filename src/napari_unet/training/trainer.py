@@ -43,6 +43,7 @@ from napari_unet.training.previews import Previews
 from napari_unet.training.recovery import DIVERGED, Recovery
 from napari_unet.training.sampler import Batch, draw_batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
+from napari_unet.training.shares import follow_images
 from napari_unet.training.state import restore, state_of
 from napari_unet.training.tile_size import fitting_tile, smaller_tile
 from napari_unet.training.validator import Validator
@@ -168,12 +169,30 @@ class Trainer:
         self._balance = self._class_balance()
 
     def averaged(self) -> nn.Module:
-        """The averaged network in evaluation mode, batch statistics estimated anew."""
-        return self.learner.averaged_network()
+        """The averaged network in evaluation mode, batch statistics estimated anew.
+
+        Where the recipe says so, its classes are as common as in the images.
+        """
+        return self.learner.averaged_network(self._finish)
 
     def predictor(self) -> Predictor:
         """Predicts with the averaged network of this moment."""
-        return Predictor(self.averaged(), self.geometry, device=self.device, way=self.learner.way)
+        return self._predictor(self.averaged())
+
+    def _predictor(self, network: nn.Module) -> Predictor:
+        return Predictor(network, self.geometry, device=self.device, way=self.learner.way)
+
+    def _finish(self, network: nn.Module) -> nn.Module:
+        if self.preset.shares == "labels":
+            return network
+        predictor = self._predictor(network)
+        return follow_images(
+            network,
+            self.data,
+            self._balance[: self.classes].double().cpu().numpy(),
+            self.tile,
+            lambda plane, box: predictor.region(plane.read_inside, plane.shape, box),
+        )
 
     # ------------------------------------------------------------ the loop
 

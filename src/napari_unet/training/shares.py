@@ -1,0 +1,108 @@
+"""How common each class is in the images, rather than in the strokes.
+
+Whoever paints gives each class about as many strokes, however rare it is, and a network that learns
+from them says "rare" too often: all that it is unsure of is shared out as the strokes are. How
+common the classes really are can be read from the pixels that nobody labelled: M. Saerens,
+P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+Neural Computation 14 (2002), eq. 2.9. What a network says is then multiplied by the ratio of the
+two shares, which is no more than another bias of its last layer.
+"""
+
+from __future__ import annotations
+
+import copy
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from napari_unet.images.tiling import Box
+from napari_unet.training.data import TrainingData, TrainingPlane
+from napari_unet.training.first_answer import last_layer
+
+Array = npt.NDArray[np.float64]
+Region = Callable[[TrainingPlane, Box], npt.NDArray[np.float32]]
+"""Probability (class, *box) of a box of a plane."""
+
+LOOKED_AT = 8
+"""Pieces of the images that the shares are read from."""
+THINNED = 7
+"""One pixel in so many counts: neighbours say the same."""
+TRUST = 0.05
+"""Weight of the strokes' own shares beside those of the image. No class is lost altogether."""
+COMPLETE = 0.5
+"""Labelled part of the planes from which on the labels themselves say how common a class is."""
+
+
+def image_shares(probability: Array, trained: Array) -> Array:
+    """Share of each class, (C,), that explains ``probability`` (C, N) best.
+
+    ``trained``: the shares that the classifier learnt from. Expectation maximisation, eq. 2.9.
+    """
+    shares = trained
+    for _ in range(100):
+        weighted = probability * (shares / trained)[:, None]
+        found: Array = (weighted / weighted.sum(0)).mean(1)
+        found = (found + TRUST * trained) / (1 + TRUST)
+        moved = float(np.abs(found - shares).max())
+        shares = found
+        if moved < 1e-5:
+            break
+    return shares
+
+
+def follow_images(
+    network: nn.Module, data: TrainingData, balance: Array, side: tuple[int, ...], region: Region
+) -> nn.Module:
+    """A copy of ``network`` whose classes are as common as in the images of ``data``.
+
+    ``balance``: weight by class in the loss; ``side``: of the pieces that are looked at; ``region``
+    predicts with ``network``. The network itself comes back where the labels are no strokes, a
+    class is not labelled, or the network has no single last layer.
+    """
+    head = last_layer(network)
+    planes = list(data.planes.values())
+    counts = np.sum([p.trained for p in planes], 0)[: len(balance)]
+    labelled = counts.sum() / sum(int(np.prod(p.shape)) for p in planes)
+    if head is None or head.bias is None or labelled >= COMPLETE or not (counts > 0).all():
+        return network
+    trained = counts * balance / (counts * balance).sum()
+    seen = []
+    for number in range(LOOKED_AT):
+        plane = planes[number % len(planes)]
+        box = _box(plane, side, number)
+        probability = region(plane, box).reshape(len(balance), -1)
+        seen.append(probability[:, _not_held_out(plane, box)][:, ::THINNED].astype(np.float64))
+    everything = np.concatenate(seen, 1)
+    if not everything.size or not np.isfinite(everything).all():
+        return network
+    shift = np.log(image_shares(everything, trained) / trained)
+    moved = copy.deepcopy(network)
+    with torch.no_grad():
+        moved.get_parameter("head.bias").add_(torch.from_numpy(shift).to(head.bias))
+    return moved
+
+
+def _box(plane: TrainingPlane, side: tuple[int, ...], number: int) -> Box:
+    """Somewhere in the plane, always the same place for the same number."""
+    random = np.random.default_rng(zlib.crc32(repr((plane.key, number)).encode()))
+    corners = [
+        int(random.integers(0, max(0, n - s) + 1)) for n, s in zip(plane.shape, side, strict=True)
+    ]
+    return tuple((c, min(c + s, n)) for c, s, n in zip(corners, side, plane.shape, strict=True))
+
+
+def _not_held_out(plane: TrainingPlane, box: Box) -> npt.NDArray[np.bool_]:
+    """Flat: what is held out for validation takes no part in anything that is learnt."""
+    free = np.ones([b - a for a, b in box], bool)
+    if plane.held_out is not None:
+        free[
+            tuple(
+                slice(max(0, low - a), max(0, high - a))
+                for (low, high), (a, _) in zip(plane.held_out.box, box, strict=True)
+            )
+        ] = False
+    return free.ravel()

@@ -1,0 +1,104 @@
+"""Shares of the classes in the images, read from what a classifier says of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+from small_training import labelled, make_trainer, recipe
+
+from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.training.data import HeldOut
+from napari_unet.training.shares import TRUST, _box, _not_held_out, image_shares
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.05, 0.95), st.floats(0.2, 0.8), st.floats(3, 5), st.integers(0, 99))
+def test_the_true_shares_are_found_whatever_was_learnt_from(
+    true: float, learnt: float, apart: float, seed: int
+) -> None:
+    """Two normal distributions, and the classifier that is best for other shares of them."""
+    generator = np.random.default_rng(seed)
+    second = generator.random(20_000) < true
+    x = generator.normal(apart * second)
+    trained = np.array([1 - learnt, learnt])
+    said = trained[:, None] * np.stack([norm.pdf(x), norm.pdf(x - apart)])
+    shares = image_shares(said / said.sum(0), trained)
+    assert shares.sum() == pytest.approx(1)
+    expected = (second.mean() + TRUST * learnt) / (1 + TRUST)
+    assert shares[1] == pytest.approx(expected, abs=0.06)
+
+
+def test_a_class_that_is_nowhere_is_not_lost_altogether() -> None:
+    said = np.repeat([[1 - 1e-9], [1e-9]], 100, 1)
+    shares = image_shares(said, np.array([0.5, 0.5]))
+    assert 0 < shares[1] < 0.03
+
+
+def test_of_strokes_the_rare_class_is_said_less_often() -> None:
+    """As many strokes of the small discs as of all that lies around them."""
+    images = labelled(2, "scribbles")
+    generator = np.random.default_rng(0)
+    for one in images:
+        labels = np.asarray(one.labels.data)
+        for value, kept in ((1, 150), (2, 150)):
+            rows, columns = np.nonzero(labels == value)
+            dropped = generator.permutation(len(rows))[kept:]
+            labels[rows[dropped], columns[dropped]] = 0
+    said = {}
+    for shares in ("labels", "image"):
+        trainer = make_trainer(
+            images, preset=recipe().model_copy(update={"shares": shares}), validation="none"
+        )
+        list(trainer.run(steps=4))
+        plane = next(iter(trainer.data.planes.values()))
+        everything = tuple((0, n) for n in plane.shape)
+        said[shares] = trainer.predictor().region(plane.read_inside, plane.shape, everything)
+    assert said["image"][1].mean() < said["labels"][1].mean()
+    odds = [np.log(p[1] / p[0]) for p in (said["image"], said["labels"])]
+    np.testing.assert_allclose(odds[0] - odds[1], (odds[0] - odds[1]).mean(), atol=1e-3)
+
+
+def test_the_weights_that_go_on_learning_are_not_touched() -> None:
+    images = labelled(1, "scribbles")
+    trainer = make_trainer(images, preset=recipe().model_copy(update={"shares": "image"}))
+    list(trainer.run(steps=2))
+    once = trainer.averaged()
+    assert once is trainer.averaged()  # and it is asked once a step
+    kept = trainer.learner.averaged.network
+    shift = once.get_parameter("head.bias") - kept.get_parameter("head.bias")
+    assert bool((shift != 0).any())
+    trainer.learner.averaged.forget()
+    again = trainer.averaged()
+    for a, b in pairwise([once, again]):
+        for one, other in zip(a.state_dict().values(), b.state_dict().values(), strict=True):
+            assert bool(torch.equal(one, other))
+
+
+@pytest.mark.parametrize("kind", ["classes", "objects"])
+def test_complete_labels_know_best(kind: str) -> None:
+    trainer = make_trainer(
+        labelled(1, kind), preset=recipe().model_copy(update={"shares": "image"})
+    )
+    list(trainer.run(steps=1))
+    assert trainer.averaged() is trainer.learner.averaged.network
+
+
+def test_what_is_held_out_is_not_looked_at() -> None:
+    trainer = make_trainer(labelled(1, "scribbles"), validation="none")
+    [plane] = trainer.data.planes.values()
+    plane.hold_out(HeldOut(((10, 40), (20, 64))), 4)
+    seen = np.zeros(plane.shape, bool)
+    for number in range(40):
+        box = _box(plane, (24, 24), number)
+        assert box == _box(plane, (24, 24), number)
+        inside = tuple(slice(a, b) for a, b in box)
+        seen[inside] |= _not_held_out(plane, box).reshape(seen[inside].shape)
+    assert not seen[10:40, 20:64].any()
+    assert seen[40:].any()
+    assert (plane.classes[10:40, 20:64] == UNLABELLED).all()
