@@ -83,7 +83,7 @@ def test_scores_come_when_they_cost_little() -> None:
     halo = (8, 8)
     assert not validator.due(5 + OFTEN - 0.1, 0.0, halo)
     assert validator.due(5 + OFTEN, 0.0, halo)
-    pace = 2 / work(data, halo)  # a score would take a second
+    pace = 1 / 0.3 / work(data, halo)  # a score would take a second
     assert validator.expected(pace, halo) == pytest.approx(1)
     assert not validator.due(5 + SHARE - 0.1, pace, halo)
     assert validator.due(5 + SHARE, pace, halo)

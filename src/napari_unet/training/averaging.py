@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_unet.prediction.device import autocast
 
-RECENT = 8
+RECENT = 4
 """Batches that the statistics are estimated from."""
 
 

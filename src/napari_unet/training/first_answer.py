@@ -24,7 +24,7 @@ from napari_unet.training.presets import Preset
 from napari_unet.training.sampler import Batch
 
 BATCHES = 2
-MOST_PIXELS = 20_000
+MOST_PIXELS = 5_000
 PENALTY = 3e-2
 """Of moving away from the start weights' own last layer: it may be right already, and with few
 strokes there is much to learn by heart."""

@@ -24,6 +24,7 @@ from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, free_memory, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.speed import way_for_training
+from napari_unet.training.averaging import RECENT
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import (
     Checkpoint,
@@ -300,9 +301,10 @@ class Trainer:
     def _ending(self, budget: float, durations: Collection[float]) -> float:
         """Seconds to keep free at the end: for the batch statistics and the last validation.
 
-        The first step of all, slow for once, says little about them: hence the bounds.
+        The first step of all, slow for once, says little about them: hence the bounds. Statistics
+        need the way forth alone, a third of a step.
         """
-        statistics = 6 * min(durations, default=0.0)
+        statistics = RECENT / 3 * min(durations, default=0.0)
         score = self._validator.expected(self._pace(durations), self.geometry.halo)
         return min(statistics, 0.15 * budget) + min(score, 0.3 * budget)
 

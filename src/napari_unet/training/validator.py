@@ -79,12 +79,12 @@ class Validator:
     def expected(self, pace: float, halo: tuple[int, ...]) -> float:
         """Seconds of one score: as last time, or before the first, by the pixels to read.
 
-        ``pace`` is the time that learning takes for a pixel of the input; predicting it takes about
-        half of that.
+        ``pace`` is the time that learning takes for a pixel of the input; predicting it takes less
+        than a third of that.
         """
         if not self.active:
             return 0.0
-        return 0.5 * pace * work(self._data, halo) if self._cost is None else self._cost
+        return 0.3 * pace * work(self._data, halo) if self._cost is None else self._cost
 
     def score(self, predictor: Predictor, classes: int, step: int, seconds: float) -> Validation:
         """Score the network after ``step`` steps and ``seconds``; takes part in the time itself."""
