@@ -14,7 +14,7 @@ from small_training import labelled, make_trainer, recipe
 
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.training.data import HeldOut
-from napari_unet.training.shares import TRUST, _box, _not_held_out, image_shares
+from napari_unet.training.shares import TRUST, image_shares, not_held_out, piece_of
 
 
 @settings(max_examples=20, deadline=None)
@@ -95,10 +95,10 @@ def test_what_is_held_out_is_not_looked_at() -> None:
     plane.hold_out(HeldOut(((10, 40), (20, 64))), 4)
     seen = np.zeros(plane.shape, bool)
     for number in range(40):
-        box = _box(plane, (24, 24), number)
-        assert box == _box(plane, (24, 24), number)
+        box = piece_of(plane, (24, 24), number)
+        assert box == piece_of(plane, (24, 24), number)
         inside = tuple(slice(a, b) for a, b in box)
-        seen[inside] |= _not_held_out(plane, box).reshape(seen[inside].shape)
+        seen[inside] |= not_held_out(plane, box).reshape(seen[inside].shape)
     assert not seen[10:40, 20:64].any()
     assert seen[40:].any()
     assert (plane.classes[10:40, 20:64] == UNLABELLED).all()

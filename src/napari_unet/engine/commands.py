@@ -259,5 +259,19 @@ class PruneModel(Message):
     budget: float = 20.0
 
 
+class ExportModel(Message):
+    """Write the newest model for other programs to ``path``, as ``napari-unet export`` does.
+
+    ``name``: empty = as the file. The result holds ``path`` and ``text``: how it compared.
+    """
+
+    type: Literal["export_model"] = "export_model"
+    job: str
+    path: str
+    format: Literal["bioimageio", "onnx"]
+    name: str = ""
+    authors: tuple[str, ...] = ()
+
+
 class Shutdown(Message):
     type: Literal["shutdown"] = "shutdown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_unet.engine import jobs, verifying
+from napari_unet.engine.exporting import export_model
 from napari_unet.engine.first_answer import first_answer
 from napari_unet.engine.protocol import (
     Attention,
@@ -13,6 +14,7 @@ from napari_unet.engine.protocol import (
     Command,
     DryRun,
     Event,
+    ExportModel,
     FirstAnswer,
     JobFailed,
     LoadModel,
@@ -66,6 +68,8 @@ class PredictionService:
                 self._jobs[command.job] = jobs.load_model(command, self._training)
             case PruneModel():
                 self._jobs[command.job] = prune_model(command, self._workspace, self._training)
+            case ExportModel():
+                self._jobs[command.job] = export_model(command, self._training)
             case Cancel():
                 job = self._jobs.pop(command.job, None)
                 if job is not None:

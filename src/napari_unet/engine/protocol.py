@@ -16,6 +16,7 @@ from napari_unet.engine.commands import BoundaryWeights as BoundaryWeights
 from napari_unet.engine.commands import Cancel as Cancel
 from napari_unet.engine.commands import CloseImage as CloseImage
 from napari_unet.engine.commands import DryRun as DryRun
+from napari_unet.engine.commands import ExportModel as ExportModel
 from napari_unet.engine.commands import FirstAnswer as FirstAnswer
 from napari_unet.engine.commands import LabelsChanged as LabelsChanged
 from napari_unet.engine.commands import LoadModel as LoadModel
@@ -83,6 +84,7 @@ Command = Annotated[
     | SaveModel
     | LoadModel
     | PruneModel
+    | ExportModel
     | Shutdown,
     Field(discriminator="type"),
 ]

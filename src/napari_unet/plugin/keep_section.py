@@ -6,8 +6,10 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QVBoxLayout
 
+from napari_unet.model.export import Format
 from napari_unet.plugin import predicting, verifying
 from napari_unet.plugin import training_control as control
+from napari_unet.plugin.export_dialog import ExportDialog
 from napari_unet.plugin.inspectors.tables import RowTable
 from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
@@ -48,6 +50,7 @@ class KeepSection(Section):
                     "little training on your labels in between",
                     self._make_smaller,
                 ),
+                ("Export", "Hand the model to other programs: model zoo, ONNX", self._export),
                 (
                     "Verify",
                     "Compare what dock, command line and Python predict here, in any tiles",
@@ -115,6 +118,25 @@ class KeepSection(Section):
         )
         if path:
             control.prune_model(self.session, path, percent, method)
+
+    def _export(self) -> None:
+        control.needs_model(self.session)
+        asked = ExportDialog(self)
+        asked.accepted.connect(
+            self.guard(
+                lambda: self._write_export(asked.format, asked.suffix, asked.name, asked.authors)
+            )
+        )
+        asked.open()
+
+    def _write_export(
+        self, format: Format, suffix: str, name: str, authors: tuple[str, ...]
+    ) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Export the model", f"model{suffix}", f"Exported model (*{suffix})"
+        )
+        if path:
+            control.export_model(self.session, path, format, name, authors)
 
     def _verify(self) -> None:
         verifying.verify(self.session)

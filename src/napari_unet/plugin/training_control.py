@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.engine.inspecting import KeepHistory, SnapshotKept
 from napari_unet.engine.protocol import (
+    ExportModel,
     LoadModel,
     PauseTraining,
     PruneModel,
@@ -17,6 +19,8 @@ from napari_unet.engine.protocol import (
     StopTraining,
 )
 from napari_unet.errors import UserError
+from napari_unet.model.export import SUFFIXES, Format
+from napari_unet.model.export.about import default_name
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.state import Job, TrainingState
 from napari_unet.pruning.criteria import Method
@@ -189,6 +193,26 @@ def prune_model(session: Session, path: str | Path, percent: int, method: Method
         path=str(path),
         to=f"{percent}%",
         method=method,
+    )
+
+
+def export_model(
+    session: Session, path: str | Path, format: Format, name: str = "", authors: Sequence[str] = ()
+) -> None:
+    """Write the model for other programs. Raises UserError when there is none."""
+    needs_model(session)
+    path = Path(path)
+    if path.suffix != SUFFIXES[format]:
+        path = path.with_name(path.name + SUFFIXES[format])
+    start_job(
+        session,
+        f"Exporting {path.name}",
+        ExportModel,
+        cancellable=True,
+        path=str(path),
+        format=format,
+        name=name or default_name(path.stem),
+        authors=tuple(authors),
     )
 
 

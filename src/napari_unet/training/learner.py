@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -87,6 +89,17 @@ class Learner:
     def averaged_network(self, finish: Callable[[nn.Module], nn.Module]) -> nn.Module:
         """What ``finish`` makes of the averaged network, see :meth:`AveragedNetwork.ready`."""
         return self.averaged.ready(self.device, self.precision, finish)
+
+    @torch.no_grad()
+    def probability(
+        self, network: nn.Module, pixels: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """What ``network`` says of (B, C, *input), in the way of training: (B, class, *output)."""
+        images = torch.from_numpy(pixels).to(self.device)
+        with autocast(self.device, self.precision):
+            logits = network(images.contiguous(memory_format=self.layout))
+        said: npt.NDArray[np.float32] = logits.float().softmax(1).cpu().numpy()
+        return said
 
     def finite(self) -> bool:
         """Whether all weights are finite numbers."""

@@ -24,8 +24,8 @@ from napari_unet.training.data import TrainingData, TrainingPlane
 from napari_unet.training.first_answer import last_layer
 
 Array = npt.NDArray[np.float64]
-Region = Callable[[TrainingPlane, Box], npt.NDArray[np.float32]]
-"""Probability (class, *box) of a box of a plane."""
+Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""From normalised pixels (piece, channel, *input) to probabilities (piece, class, *output)."""
 
 LOOKED_AT = 8
 """Pieces of the images that the shares are read from."""
@@ -55,47 +55,67 @@ def image_shares(probability: Array, trained: Array) -> Array:
 
 
 def follow_images(
-    network: nn.Module, data: TrainingData, balance: Array, side: tuple[int, ...], region: Region
+    network: nn.Module,
+    data: TrainingData,
+    balance: Array,
+    *,
+    output: tuple[int, ...],
+    border: tuple[int, ...],
+    batch: int,
+    predict: Predict,
 ) -> nn.Module:
     """A copy of ``network`` whose classes are as common as in the images of ``data``.
 
-    ``balance``: weight by class in the loss; ``side``: of the pieces that are looked at; ``region``
-    predicts with ``network``. The network itself comes back where the labels are no strokes, a
-    class is not labelled, or the network has no single last layer.
+    ``balance``: weight by class in the loss. ``predict`` is ``network`` on pieces as in training:
+    ``batch`` of them, ``output`` pixels large, ``border`` more at each side of the input. The
+    network itself comes back where the labels are no strokes, a class is not labelled, or the
+    network has no single last layer.
     """
     head = last_layer(network)
-    planes = list(data.planes.values())
+    planes = [plane for plane in data.planes.values() if plane.trained.any()]
     counts = np.sum([p.trained for p in planes], 0)[: len(balance)]
     labelled = counts.sum() / sum(int(np.prod(p.shape)) for p in planes)
     if head is None or head.bias is None or labelled >= COMPLETE or not (counts > 0).all():
         return network
     trained = counts * balance / (counts * balance).sum()
+    chosen = [planes[number % len(planes)] for number in range(LOOKED_AT)]
+    places = [(plane, piece_of(plane, output, number)) for number, plane in enumerate(chosen)]
     seen = []
-    for number in range(LOOKED_AT):
-        plane = planes[number % len(planes)]
-        box = _box(plane, side, number)
-        probability = region(plane, box).reshape(len(balance), -1)
-        seen.append(probability[:, _not_held_out(plane, box)][:, ::THINNED].astype(np.float64))
-    everything = np.concatenate(seen, 1)
-    if not everything.size or not np.isfinite(everything).all():
+    for start in range(0, LOOKED_AT, batch):
+        some = places[start : start + batch]
+        pixels = np.stack([plane.read_pixels(_grown(box, border)) for plane, box in some])
+        for (plane, box), said in zip(some, predict(pixels), strict=True):
+            free = said.reshape(len(balance), -1)[:, not_held_out(plane, box)]
+            seen.append(free[:, ::THINNED].astype(np.float64))
+    probability = np.concatenate(seen, 1)
+    if not probability.size or not np.isfinite(probability).all():
         return network
-    shift = np.log(image_shares(everything, trained) / trained)
+    return _shifted(network, np.log(image_shares(probability, trained) / trained))
+
+
+def _shifted(network: nn.Module, shift: Array) -> nn.Module:
+    """A copy whose logits are ``shift`` higher, class by class."""
     moved = copy.deepcopy(network)
     with torch.no_grad():
-        moved.get_parameter("head.bias").add_(torch.from_numpy(shift).to(head.bias))
+        bias = moved.get_parameter("head.bias")
+        bias.add_(torch.from_numpy(shift).to(bias))
     return moved
 
 
-def _box(plane: TrainingPlane, side: tuple[int, ...], number: int) -> Box:
+def piece_of(plane: TrainingPlane, side: tuple[int, ...], number: int) -> Box:
     """Somewhere in the plane, always the same place for the same number."""
     random = np.random.default_rng(zlib.crc32(repr((plane.key, number)).encode()))
     corners = [
         int(random.integers(0, max(0, n - s) + 1)) for n, s in zip(plane.shape, side, strict=True)
     ]
-    return tuple((c, min(c + s, n)) for c, s, n in zip(corners, side, plane.shape, strict=True))
+    return tuple((c, c + s) for c, s in zip(corners, side, strict=True))
 
 
-def _not_held_out(plane: TrainingPlane, box: Box) -> npt.NDArray[np.bool_]:
+def _grown(box: Box, border: tuple[int, ...]) -> Box:
+    return tuple((a - n, b + n) for (a, b), n in zip(box, border, strict=True))
+
+
+def not_held_out(plane: TrainingPlane, box: Box) -> npt.NDArray[np.bool_]:
     """Flat: what is held out for validation takes no part in anything that is learnt."""
     free = np.ones([b - a for a, b in box], bool)
     if plane.held_out is not None:

@@ -178,21 +178,19 @@ class Trainer:
 
     def predictor(self) -> Predictor:
         """Predicts with the averaged network of this moment."""
-        return self._predictor(self.averaged())
-
-    def _predictor(self, network: nn.Module) -> Predictor:
-        return Predictor(network, self.geometry, device=self.device, way=self.learner.way)
+        return Predictor(self.averaged(), self.geometry, device=self.device, way=self.learner.way)
 
     def _finish(self, network: nn.Module) -> nn.Module:
         if self.preset.shares == "labels":
             return network
-        predictor = self._predictor(network)
         return follow_images(
             network,
             self.data,
             self._balance[: self.classes].double().cpu().numpy(),
-            self.tile,
-            lambda plane, box: predictor.region(plane.read_inside, plane.shape, box),
+            output=self.tile,
+            border=self.geometry.border,
+            batch=self.batch,
+            predict=partial(self.learner.probability, network),
         )
 
     # ------------------------------------------------------------ the loop

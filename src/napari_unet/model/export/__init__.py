@@ -11,11 +11,13 @@ before the exported model was run and agreed with ours.
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, Literal, get_args
 
 from napari_unet.errors import UserError
 
-FORMATS: Final = ("bioimageio", "onnx")
+Format = Literal["bioimageio", "onnx"]
+FORMATS: Final = get_args(Format)
+SUFFIXES: Final[dict[Format, str]] = {"bioimageio": ".zip", "onnx": ".onnx"}
 
 _FOR_ONNX = ("onnx", "onnxscript", "onnxruntime")
 _PACKAGES: Final = {"onnx": _FOR_ONNX, "bioimageio": (*_FOR_ONNX, "bioimageio.spec", "yaml")}
