@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 import torch
@@ -11,18 +12,19 @@ from napari_unet.networks.blocks import CONVOLUTION, POOLING, he_initialise
 from napari_unet.networks.standardised import STANDARDISED_CONVOLUTION, group_norm
 
 
-def separable(in_channels: int, out_channels: int, *, dims: int) -> list[nn.Module]:
-    """A depthwise 3x3 convolution with standardised weights, a 1x1 convolution, ReLU."""
+def _separable(
+    in_channels: int, out_channels: int, *, dims: int, standardised: bool
+) -> list[nn.Module]:
+    """A depthwise 3x3 convolution, its weights ``standardised`` or not, a 1x1 one, ReLU."""
+    depthwise = (STANDARDISED_CONVOLUTION if standardised else CONVOLUTION)[dims]
     return [
-        STANDARDISED_CONVOLUTION[dims](
-            in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False
-        ),
+        depthwise(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False),
         CONVOLUTION[dims](in_channels, out_channels, 1),
         nn.ReLU(inplace=True),
     ]
 
 
-def full(in_channels: int, out_channels: int, *, dims: int) -> list[nn.Module]:
+def _full(in_channels: int, out_channels: int, *, dims: int) -> list[nn.Module]:
     """An ordinary 3x3 convolution and ReLU."""
     return [
         CONVOLUTION[dims](in_channels, out_channels, 3, padding=1, bias=False),
@@ -45,6 +47,9 @@ class SDUNet(nn.Module):
     convolutions stand on the first level as on all others (of which the text names the first). At
     width 64, one channel in and out, that makes 3,918,785 parameters, 7.9 times fewer than the
     31,030,593 of U-Net. Dropout is that of U-Net, groups are those of Wu and He.
+
+    Not in the paper: ``standardised=False`` leaves the depthwise filters as they are. Standardised
+    filters have mean 0 and see edges only; how bright a region is has to be learnt from those.
     """
 
     def __init__(
@@ -57,8 +62,10 @@ class SDUNet(nn.Module):
         depth: int = 4,
         groups: int = 32,
         dropout: float = 0.5,
+        standardised: bool = True,
     ) -> None:
         super().__init__()
+        separable = partial(_separable, dims=dims, standardised=standardised)
         self.pool = POOLING[dims](2)
         self.contracting = nn.ModuleList()
         self.up = nn.ModuleList()
@@ -66,10 +73,8 @@ class SDUNet(nn.Module):
         widths = [width * 2**level for level in range(depth + 1)]
         channels = in_channels
         for level, wide in enumerate(widths):
-            first = full if level == 0 else separable
-            block = nn.Sequential(
-                *first(channels, wide, dims=dims), *separable(wide, wide, dims=dims)
-            )
+            first = partial(_full, dims=dims) if level == 0 else separable
+            block = nn.Sequential(*first(channels, wide), *separable(wide, wide))
             block.append(group_norm(wide, groups))
             if dropout > 0 and level == depth - 1:
                 block.append(nn.Dropout(dropout))
@@ -79,14 +84,14 @@ class SDUNet(nn.Module):
             self.up.append(
                 nn.Sequential(
                     nn.Upsample(scale_factor=2, mode="nearest"),
-                    *separable(channels, wide, dims=dims),
+                    *separable(channels, wide),
                     group_norm(wide, groups),
                 )
             )
             self.expansive.append(
                 nn.Sequential(
-                    *separable(2 * wide, wide, dims=dims),
-                    *separable(wide, wide, dims=dims),
+                    *separable(2 * wide, wide),
+                    *separable(wide, wide),
                     group_norm(wide, groups),
                 )
             )

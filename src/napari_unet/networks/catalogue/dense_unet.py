@@ -78,7 +78,7 @@ DENSE_UNET = NetworkSpec(
     arguments=DenseUNetArguments,
     geometry=_geometry,
     module="napari_unet.networks.dense_unet:DenseUNet",
-    live={"width": 16, "blocks": (2, 3, 4, 4, 4), "growth": 8, "dropout": 0.0},
+    live={"width": 24, "blocks": (2, 2, 3, 3), "growth": 12, "dropout": 0.0},
     tiny={"width": 3, "blocks": (1, 2, 1), "growth": 2},
     facts_at=FactsAt(channels=3, classes=11),
 )
