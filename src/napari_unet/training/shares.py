@@ -33,6 +33,9 @@ THINNED = 7
 """One pixel in so many counts: neighbours say the same."""
 TRUST = 0.05
 """Weight of the strokes' own shares beside those of the image. No class is lost altogether."""
+PARTS = (1.0, 0.8, 0.6, 0.4, 0.2)
+LOST = 0.1
+"""Part of the painted pixels of a class that may be lost."""
 COMPLETE = 0.5
 """Labelled part of the planes from which on the labels themselves say how common a class is."""
 
@@ -73,24 +76,54 @@ def follow_images(
     """
     head = last_layer(network)
     planes = [plane for plane in data.planes.values() if plane.trained.any()]
+    if not planes:  # all that was painted was erased again
+        return network
     counts = np.sum([p.trained for p in planes], 0)[: len(balance)]
     labelled = counts.sum() / sum(int(np.prod(p.shape)) for p in planes)
     if head is None or head.bias is None or labelled >= COMPLETE or not (counts > 0).all():
         return network
     trained = counts * balance / (counts * balance).sum()
     chosen = [planes[number % len(planes)] for number in range(LOOKED_AT)]
-    places = [(plane, piece_of(plane, output, number)) for number, plane in enumerate(chosen)]
-    seen = []
+    places = [
+        (plane, piece_of(plane, output, number // len(planes)))
+        for number, plane in enumerate(chosen)
+    ]
+    seen, painted, classes = [], [], []
     for start in range(0, LOOKED_AT, batch):
         some = places[start : start + batch]
         pixels = np.stack([plane.read_pixels(_grown(box, border)) for plane, box in some])
         for (plane, box), said in zip(some, predict(pixels), strict=True):
-            free = said.reshape(len(balance), -1)[:, not_held_out(plane, box)]
-            seen.append(free[:, ::THINNED].astype(np.float64))
+            flat = said.reshape(len(balance), -1).astype(np.float64)
+            labels = plane.read_labels(box)[0].ravel().astype(np.intp)
+            known = labels < len(balance)
+            painted.append(flat[:, known])
+            classes.append(labels[known])
+            seen.append(flat[:, not_held_out(plane, box)][:, ::THINNED])
     probability = np.concatenate(seen, 1)
     if not probability.size or not np.isfinite(probability).all():
         return network
-    return _shifted(network, np.log(image_shares(probability, trained) / trained))
+    shift = np.log(image_shares(probability, trained) / trained)
+    return _shifted(
+        network, shift * bearable(shift, np.concatenate(painted, 1), np.concatenate(classes))
+    )
+
+
+def bearable(shift: Array, probability: Array, classes: npt.NDArray[np.intp]) -> float:
+    """The largest part of ``shift`` after which painted pixels are still what was painted.
+
+    ``probability``: (C, N) of pixels of known ``classes``, before the shift. A network that tells
+    little apart yet would find nothing but the common class: of no class may it forget more than
+    ``LOST``.
+    """
+
+    def found(part: float) -> Array:
+        best = (np.log(probability + 1e-9) + part * shift[:, None]).argmax(0)
+        right = np.bincount(classes[best == classes], minlength=len(shift))
+        recall: Array = right / np.maximum(1, np.bincount(classes, minlength=len(shift)))
+        return recall
+
+    before = found(0.0)
+    return next((p for p in PARTS if bool((found(p) >= before - LOST).all())), 0.0)
 
 
 def _shifted(network: nn.Module, shift: Array) -> nn.Module:
@@ -103,10 +136,17 @@ def _shifted(network: nn.Module, shift: Array) -> nn.Module:
 
 
 def piece_of(plane: TrainingPlane, side: tuple[int, ...], number: int) -> Box:
-    """Somewhere in the plane, always the same place for the same number."""
+    """Around a painted pixel, of each class in turn; always the same for the same number.
+
+    Whoever paints knows where there is something to be seen.
+    """
     random = np.random.default_rng(zlib.crc32(repr((plane.key, number)).encode()))
+    groups = list(plane.candidates.values())
+    places = groups[number % len(groups)]
+    pixel = np.unravel_index(int(places[random.integers(len(places))]), plane.truth.shape)
     corners = [
-        int(random.integers(0, max(0, n - s) + 1)) for n, s in zip(plane.shape, side, strict=True)
+        min(max(0, int(p) + low - s // 2), max(0, n - s))
+        for p, (low, _), s, n in zip(pixel, plane.window, side, plane.shape, strict=True)
     ]
     return tuple((c, c + s) for c, s in zip(corners, side, strict=True))
 
