@@ -5,7 +5,9 @@ from them says "rare" too often: all that it is unsure of is shared out as the s
 common the classes really are can be read from the pixels that nobody labelled: M. Saerens,
 P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
 Neural Computation 14 (2002), eq. 2.9. What a network says is then multiplied by the ratio of the
-two shares, which is no more than another bias of its last layer.
+two shares, which is no more than another bias of its last layer. While a network tells little apart
+the estimate says that there is nothing but the common class: the bias is moved only as far as what
+was painted is still found.
 """
 
 from __future__ import annotations
