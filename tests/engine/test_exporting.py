@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from napari_unet.engine.protocol import Cancel, ExportModel
+from napari_unet.errors import UserError
 from napari_unet.model.export import check_packages
 
 
 def needs(format: str) -> None:
     try:
         check_packages(format)
-    except Exception as error:
+    except UserError as error:
         pytest.skip(str(error))
 
 
@@ -29,7 +30,7 @@ def test_an_onnx_file_that_was_compared(engine: Any, tmp_path: Path) -> None:
     needs("onnx")
     train(engine)
     path = tmp_path / "disks.onnx"
-    engine.send(ExportModel(job="e", path=str(path), format="onnx", name="Disks"))
+    engine.send(ExportModel(job="e", path=str(path), format="onnx"))
     done = engine.wait("job_finished")
     assert path.stat().st_size > 1000
     assert done.result["path"] == str(path)

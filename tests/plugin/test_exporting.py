@@ -47,7 +47,7 @@ def test_from_the_button_to_the_sentence(
         command = session.engine.of("export_model")[-1]
         assert (command.format, command.path) == (format, str(tmp_path / f"a{suffix}"))
         assert command.authors == ("A. Person", "B. Person")
-        assert command.name == ("Round cells" if number else "a U-Net")
+        assert command.name == ("Round cells" if number else "")
         assert session.jobs[command.job].cancellable
         result = {"text": "It was compared."}
         session.engine.events.append(JobFinished(job=command.job, result=result))

@@ -74,7 +74,6 @@ def _distances(
 
     scipy lets go of the interpreter meanwhile: the next few are computed at the same time.
     """
-
     cubes = set(lengths) == {1.0}
 
     def one(number: int) -> npt.NDArray[Any]:

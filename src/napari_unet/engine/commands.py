@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from napari_unet.engine.messages import ArrayRef, Box, ClassInfo, Index, Message
+from napari_unet.model.export import Format
 
 
 class OpenImage(Message):
@@ -268,7 +269,7 @@ class ExportModel(Message):
     type: Literal["export_model"] = "export_model"
     job: str
     path: str
-    format: Literal["bioimageio", "onnx"]
+    format: Format
     name: str = ""
     authors: tuple[str, ...] = ()
 

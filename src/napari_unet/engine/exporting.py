@@ -16,6 +16,7 @@ from napari_unet.engine.protocol import ExportModel, JobFinished, JobProgress
 from napari_unet.engine.training_service import TrainingService
 from napari_unet.errors import UserError
 from napari_unet.model.export import check_format, check_packages
+from napari_unet.model.export.about import default_name
 
 LOOK_AFTER = 0.02
 """Seconds to wait for the process between two training steps."""
@@ -31,7 +32,7 @@ def export_model(command: ExportModel, source: TrainingService) -> Job:
         source.save(str(model), training_state=False)
         yield (JobProgress(job=command.job, done=0, total=0, text="comparing"),)
         arguments = ["export", str(model), "--format", command.format, "--out", command.path]
-        arguments += ["--name", command.name] if command.name else []
+        arguments += ["--name", command.name or default_name(Path(command.path).stem)]
         for author in command.authors:
             arguments += ["--author", author]
         said = folder / "said.txt"

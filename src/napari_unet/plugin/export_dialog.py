@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QLabel,
-    QLineEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from napari_unet.model.export import SUFFIXES, Format
+from napari_unet.plugin.asking import Asking
 
 CHOICES: dict[Format, tuple[str, str]] = {
     "bioimageio": (
@@ -27,18 +19,15 @@ CHOICES: dict[Format, tuple[str, str]] = {
 """By format: what it is called, and who it is for."""
 COMPARED = (
     "The exported model gives probabilities. Before anything is written it is run and compared "
-    "with this one. Images for it must be normalised as the file says."
+    "with this one; then you are told what it takes, grey values or normalised ones."
 )
 
 
-class ExportDialog(QDialog):
-    """Ask with ``open()``, which does not block; ``accepted`` comes when the user goes on."""
+class ExportDialog(Asking):
+    """For which programs, under which name, by whom."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("export_dialog")
-        self.setWindowTitle("Export the model")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        super().__init__(parent, "export_dialog", "Export the model", "export_about")
         self._format = QComboBox()
         self._format.setObjectName("export_format")
         for name, (text, tip) in CHOICES.items():
@@ -52,29 +41,9 @@ class ExportDialog(QDialog):
         self._authors.setObjectName("export_authors")
         self._authors.setPlaceholderText("A. Person, B. Person")
         self._authors.setToolTip("Who made the model, with commas between them")
-        self._about = QLabel()
-        self._about.setObjectName("export_about")
-        self._about.setWordWrap(True)
         self._format.currentIndexChanged.connect(self._chosen)
         self._chosen()
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        compared = QLabel(COMPARED)
-        compared.setWordWrap(True)
-        form = QFormLayout()
-        form.addRow("For", self._format)
-        form.addRow("Name", self._name)
-        form.addRow("Authors", self._authors)
-        column = QVBoxLayout(self)
-        column.addLayout(form)
-        column.addWidget(self._about)
-        column.addWidget(compared)
-        column.addStretch(1)
-        column.addWidget(buttons)
-        self.resize(420, 260)
+        self.lay_out({"For": self._format, "Name": self._name, "Authors": self._authors}, COMPARED)
 
     @property
     def format(self) -> Format:
@@ -98,4 +67,4 @@ class ExportDialog(QDialog):
         return tuple(part.strip() for part in self._authors.text().split(",") if part.strip())
 
     def _chosen(self) -> None:
-        self._about.setText(CHOICES[self.format][1])
+        self.about.setText(CHOICES[self.format][1])

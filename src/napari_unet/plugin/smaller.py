@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QLabel,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QSpinBox, QWidget
 
+from napari_unet.plugin.asking import Asking
 from napari_unet.pruning.criteria import METHODS, Method, check_method
 
 TIPS: dict[str, str] = {
@@ -27,14 +19,11 @@ TIPS: dict[str, str] = {
 DURATION = "Takes about 80 seconds and needs labels to recover with. The model stays as it is."
 
 
-class SmallerDialog(QDialog):
-    """Ask with ``open()``, which does not block; ``accepted`` comes when the user goes on."""
+class SmallerDialog(Asking):
+    """How many percent of the parameters stay, and by which method."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("smaller_dialog")
-        self.setWindowTitle("Make it smaller")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        super().__init__(parent, "smaller_dialog", "Make it smaller", "smaller_about")
         self._percent = QSpinBox()
         self._percent.setObjectName("smaller_percent")
         self._percent.setRange(1, 90)
@@ -46,28 +35,11 @@ class SmallerDialog(QDialog):
         for number, name in enumerate(METHODS):
             self._method.addItem(name)
             self._method.setItemData(number, TIPS[name], Qt.ItemDataRole.ToolTipRole)
-        self._about = QLabel()
-        self._about.setObjectName("smaller_about")
-        self._about.setWordWrap(True)
         self._method.currentTextChanged.connect(self._chosen)
         self._chosen(self._method.currentText())
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        self.lay_out(
+            {"Parameters to keep": self._percent, "Which channels go": self._method}, DURATION
         )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        duration = QLabel(DURATION)
-        duration.setWordWrap(True)
-        form = QFormLayout()
-        form.addRow("Parameters to keep", self._percent)
-        form.addRow("Which channels go", self._method)
-        column = QVBoxLayout(self)
-        column.addLayout(form)
-        column.addWidget(self._about)
-        column.addWidget(duration)
-        column.addStretch(1)
-        column.addWidget(buttons)
-        self.resize(400, 240)
 
     @property
     def percent(self) -> int:
@@ -80,5 +52,5 @@ class SmallerDialog(QDialog):
         return check_method(self._method.currentText())
 
     def _chosen(self, name: str) -> None:
-        self._about.setText(TIPS[name])
+        self.about.setText(TIPS[name])
         self._method.setToolTip(TIPS[name])

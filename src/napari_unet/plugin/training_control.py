@@ -20,7 +20,6 @@ from napari_unet.engine.protocol import (
 )
 from napari_unet.errors import UserError
 from napari_unet.model.export import SUFFIXES, Format
-from napari_unet.model.export.about import default_name
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.state import Job, TrainingState
 from napari_unet.pruning.criteria import Method
@@ -211,7 +210,7 @@ def export_model(
         cancellable=True,
         path=str(path),
         format=format,
-        name=name or default_name(path.stem),
+        name=name,
         authors=tuple(authors),
     )
 
