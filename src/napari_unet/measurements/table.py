@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -156,9 +155,7 @@ def _rows(index: Index, objects: Array, image: Array | None, scale: Scale) -> li
         wanted += ["solidity", *(["perimeter_crofton"] if isotropic else [])]
     if not known.size:
         return []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # objects of a line of pixels have no convex hull
-        found = regionprops_table(ids, properties=wanted, spacing=scale.spacing)
+    found = regionprops_table(ids, properties=wanted, spacing=scale.spacing)
     bright = _brightness(ids, image, found["label"]) if image is not None else None
     rows = []
     for n, label in enumerate(known):

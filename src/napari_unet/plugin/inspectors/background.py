@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from napari.qt.threading import create_worker
-
 from napari_unet.errors import UserError
+from napari_unet.plugin.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +38,18 @@ class Background:
     ) -> None:
         self._show, self._changed = show, changed
         self._stale = threading.Event()
-        self._worker: Any = None
+        self._working = False
         self._next: Work | None = None
 
     @property
     def busy(self) -> bool:
-        return self._worker is not None
+        return self._working
 
     def start(self, work: Work) -> None:
         """Do this next, in place of everything else."""
         self._next = work
         self._stale.set()
-        if self._worker is None:
+        if not self._working:
             self._begin()
 
     def stop(self) -> None:
@@ -63,21 +62,21 @@ class Background:
         if work is None:
             return
         self._stale = stale = threading.Event()
-        worker = create_worker(_parts, work, stale.is_set)
-        worker.yielded.connect(lambda part: None if stale.is_set() else self._show(part))
-        worker.finished.connect(self._finished)
-        self._worker = worker
-        worker.start()
+        self._working = True
+        in_thread(
+            _parts(work, stale.is_set),
+            lambda part: None if stale.is_set() else self._show(part),
+            self._finished,
+        )
         self._changed()
 
     def _finished(self) -> None:
-        self._worker = None
+        self._working = False
         self._begin()
         self._changed()
 
 
 def _parts(work: Work, stale: Stale) -> Iterator[Any]:
-    # A RuntimeError that leaves a generator worker is never told to anybody: nothing may leave.
     try:
         for part in work(stale):
             if stale():

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import create_worker
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMainWindow, QVBoxLayout
@@ -18,6 +17,7 @@ from napari_unet.plugin.closing import ClosedDock
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.main_dock import drive, end_session, session_of
+from napari_unet.plugin.threads import in_thread
 from napari_unet.plugin.widgets import Section, words
 
 log = logging.getLogger(__name__)
@@ -86,18 +86,15 @@ class InspectorDock(Section, ClosedDock):
     def in_background(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """``done(work())``, with ``work`` in a thread; what goes wrong becomes a sentence."""
 
-        def returned(result: Any) -> None:
-            if isalive(self) and not self.released:
+        def take(result: Any) -> None:
+            if not isalive(self) or self.released:
+                return
+            if isinstance(result, Exception):
+                self.failed(result)
+            else:
                 done(result)
 
-        def errored(error: Exception) -> None:
-            if isalive(self) and not self.released:
-                self.failed(error)
-
-        def working() -> Any:  # napari prints it, and a partial would print what it holds
-            return work()
-
-        create_worker(working, _connect={"returned": returned, "errored": errored})
+        in_thread((work() for _ in range(1)), take)
 
     def _tick(self) -> None:
         if self.released or self.session.closed or not self.isVisible():
