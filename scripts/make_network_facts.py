@@ -15,6 +15,8 @@ import torch
 from napari_unet.networks import registry
 from napari_unet.networks.catalogue import BUILT_IN
 from napari_unet.networks.counting import multiply_adds, step_memory
+from napari_unet.training.presets import preset, presets
+from napari_unet.training.volumes import fit_to_volume
 
 FILE = Path(registry.__file__).with_name("facts.json")
 
@@ -42,7 +44,28 @@ def facts_of(name: str) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in network.parameters()),
         "macs": macs,
         "step_memory": memory,
+        "recipes": [
+            {"recipe": recipe, "dims": dims, "parameters": in_recipe(name, recipe, dims)}
+            for recipe in presets()
+            for dims in spec.dims
+        ],
     }
+
+
+def in_recipe(name: str, recipe: str, dims: int) -> int:
+    """Parameters for one channel and two classes of the network as ``recipe`` trains it.
+
+    In 3D in a cube of voxels that are as high as wide: the poolings follow the volume.
+    """
+    chosen = preset(recipe, network=name)
+    if dims == 3:
+        chosen, _ = fit_to_volume(chosen, (1.0, 1.0, 1.0), (128, 128, 128))
+    arguments = chosen.arguments
+    with torch.device("meta"):
+        network = registry.build(
+            name, dims=dims, in_channels=1, out_channels=2, arguments=arguments
+        )
+    return sum(p.numel() for p in network.parameters())
 
 
 def table() -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def test_what_was_freed_goes_back_to_the_system() -> None:
 
 
 def test_nothing_is_measured_where_it_is_switched_off() -> None:
-    assert list(idling.measure()) == []
+    assert list(idling.measure(lambda event: None)) == []
 
 
 def test_a_warm_engine_without_work_sleeps(engine: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_unet.errors import UserError
+from napari_unet.networks import registry
 from napari_unet.training.presets import WHEN, preset, presets
 
 
@@ -27,6 +28,12 @@ def test_overrides() -> None:
     assert changed.tile == 64
     assert changed.arguments == preset().arguments | {"width": 4}
     assert preset("live", network="lunet").arguments == {}
+
+
+def test_other_networks_are_small_except_in_the_recipe_of_the_paper() -> None:
+    for name in ("live", "strokes"):
+        assert preset(name, network="segnet").arguments == dict(registry.spec("segnet").live)
+    assert preset("paper2015", network="segnet").arguments == {}
 
 
 @pytest.mark.parametrize(

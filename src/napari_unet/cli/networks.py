@@ -35,6 +35,9 @@ def _text(row: dict[str, Any]) -> str:
             f"  figures hold for   width {at['width']}, {at['channels']} channel(s), "
             f"{at['classes']} classes, {' x '.join(map(str, at['size']))} pixels"
         )
+        live = [one for one in row["recipes"] if one["recipe"] == "live"]
+        sizes = ", ".join(f"{one['parameters']:,} parameters in {one['dims']}D" for one in live)
+        lines.append(f"  the recipe live    trains a small one: {sizes}")
     return "\n".join(lines)
 
 

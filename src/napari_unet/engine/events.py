@@ -20,6 +20,20 @@ class Ready(Message):
     torch: str
 
 
+class NetworkMeasured(Message):
+    """What a network costs on this machine as a recipe trains it, by itself on noise.
+
+    ``step`` is seconds of a training step, ``image`` seconds to predict 512 x 512 pixels.
+    """
+
+    type: Literal["network_measured"] = "network_measured"
+    network: str
+    recipe: str
+    parameters: int
+    step: float
+    image: float
+
+
 class TrainingStarted(Message):
     type: Literal["training_started"] = "training_started"
     network: str

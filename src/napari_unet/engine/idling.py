@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
-from napari_unet.engine.protocol import Command
+from napari_unet.engine.protocol import Command, Event
 from napari_unet.engine.sentences import details
 from napari_unet.prediction.device import choose_device, free_memory
 
@@ -30,12 +30,13 @@ class Idling:
         inbox: SimpleQueue[Command],
         *,
         measuring: Iterator[None] | None = None,
+        tell: Callable[[Event], None] = lambda event: None,
         give_back: Callable[[], None] | None = None,
         settled: float = SETTLED,
         forget_after: float = FORGET_AFTER,
     ) -> None:
         self._inbox = inbox
-        self._measuring: Iterator[None] | None = measuring if measuring is not None else measure()
+        self._measuring: Iterator[None] | None = measuring or measure(tell)
         self._give_back = give_back or give_memory_back
         self._settled, self._forget_after = settled, forget_after
 
@@ -67,14 +68,18 @@ class Idling:
             self._measuring = None
 
 
-def measure() -> Iterator[None]:
-    """Find the fastest way for the live network where that is not known yet."""
+def measure(tell: Callable[[Event], None]) -> Iterator[None]:
+    """Find the fastest way for the live network where that is not known yet, then tell what every
+    network of the list costs here.
+    """
     # Not before the engine is warm, for which somebody waits.
+    from napari_unet.engine.network_figures import measure_networks
     from napari_unet.speed.live import measure_live
     from napari_unet.speed.race import Patience
 
     for task, seconds in PATIENCE.items():
         yield from measure_live(choose_device(), Patience(seconds), (task,))
+    yield from measure_networks(choose_device(), tell)
 
 
 def give_memory_back() -> None:

@@ -41,6 +41,7 @@ from napari_unet.engine.events import EngineDied as EngineDied
 from napari_unet.engine.events import JobFailed as JobFailed
 from napari_unet.engine.events import JobFinished as JobFinished
 from napari_unet.engine.events import JobProgress as JobProgress
+from napari_unet.engine.events import NetworkMeasured as NetworkMeasured
 from napari_unet.engine.events import NoticeGiven as NoticeGiven
 from napari_unet.engine.events import PreviewReady as PreviewReady
 from napari_unet.engine.events import Ready as Ready
@@ -91,6 +92,7 @@ Command = Annotated[
 
 Event = Annotated[
     Ready
+    | NetworkMeasured
     | TrainingStarted
     | TrainingProgress
     | TrainingPaused

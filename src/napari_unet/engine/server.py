@@ -35,7 +35,7 @@ class Server:
 
     def __init__(self, inbox: SimpleQueue[Command], outbox: Outbox) -> None:
         self._inbox, self._outbox = inbox, outbox
-        self._idling = Idling(inbox)
+        self._idling = Idling(inbox, tell=outbox.put)
         self._threads = Threads()
         self.workspace = Workspace()
         self.training = TrainingService(self.workspace, outbox.put)

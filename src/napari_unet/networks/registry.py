@@ -146,6 +146,7 @@ def describe(name: str) -> dict[str, Any]:
             "step": list(sizes.stride),
         },
         "tile_exact": sizes.tile_exact,
+        "recipes": [],
         "at": {
             "channels": at.channels,
             "classes": at.classes,
@@ -160,12 +161,20 @@ def facts(name: str | None = None) -> list[dict[str, Any]]:
 
     ``macs`` are multiply-adds of all convolutions for one image; ``receptive_field``, ``stride``
     and ``sizes`` (smallest input, the output it gives, step between sizes) are by axis; ``at`` says
-    for which channels, classes, input size and width the figures hold. Of networks that other
-    packages add, ``parameters``, ``macs`` and ``step_memory`` are None: finding them out takes
-    torch.
+    for which channels, classes, input size and width the figures hold; ``recipes`` has the
+    parameters with which each recipe trains it. Of networks that other packages add,
+    ``parameters``, ``macs`` and ``step_memory`` are None and ``recipes`` is empty: finding them out
+    takes torch.
     """
     if name is not None:
         spec(name)
     table = {row["name"]: row for row in _table()}
     wanted = names() if name is None else [name]
     return [dict(table[one]) if one in table else describe(one) for one in wanted]
+
+
+def parameters_in(recipe: str, name: str, dims: int) -> int | None:
+    """Parameters (1 channel, 2 classes) of a network as ``recipe`` trains it; None: not known."""
+    (row,) = facts(name)
+    known = {(one["recipe"], one["dims"]): one["parameters"] for one in row["recipes"]}
+    return known.get((recipe, dims))

@@ -14,6 +14,7 @@ from napari_unet.engine.protocol import (
     JobFailed,
     JobFinished,
     JobProgress,
+    NetworkMeasured,
     NoticeGiven,
     PreviewReady,
     Ready,
@@ -45,6 +46,9 @@ def handle(session: Session, event: Event) -> None:
             session.engine_text = f"Engine ready on {event.device_name} ({event.precision})"
             session.engine_was_ready = True
             session.training_changed.emit()
+        case NetworkMeasured():
+            session.figures[event.recipe, event.network] = event
+            session.figures_changed.emit()
         case TrainingStarted():
             training.phase = "training"
             training.device, training.precision = event.device, event.precision

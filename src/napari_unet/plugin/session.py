@@ -20,7 +20,14 @@ from psygnal import Signal
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.engine.client import EngineClient
 from napari_unet.engine.inspecting import SnapshotKept
-from napari_unet.engine.protocol import Box, ClassInfo, CloseImage, Event, Index
+from napari_unet.engine.protocol import (
+    Box,
+    ClassInfo,
+    CloseImage,
+    Event,
+    Index,
+    NetworkMeasured,
+)
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
 from napari_unet.plugin import classes, derived, painting, regions
@@ -58,6 +65,7 @@ class Session:
     project_changed = Signal()
     settings_changed = Signal()
     history_changed = Signal()
+    figures_changed = Signal()
 
     def __init__(
         self, viewer: Any, *, engine: EngineClient | None = None, project: ProjectLink | None = None
@@ -79,6 +87,8 @@ class Session:
         self.outputs: dict[str, tuple[ImageEntry, dict[str, Any]]] = {}
         self.shown: set[str] = {"prediction"}
         self.history: list[SnapshotKept] = []
+        self.figures: dict[tuple[str, str], NetworkMeasured] = {}
+        """By recipe and network: what it costs on this machine."""
         self.rotations = False
         """Average eight views: what the recipe of the model says, until the user says otherwise."""
         self.network = "unet"

@@ -18,6 +18,7 @@ from superqt import QCollapsible
 from napari_unet.networks import registry
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.arguments_form import ArgumentsForm
+from napari_unet.plugin.network_figures import FiguresInList, in_words
 from napari_unet.plugin.plots import CurvePlot
 from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.session import Session
@@ -51,10 +52,9 @@ class TrainSection(Section):
         )
         self.network_combo.setObjectName("network_combo")
         self.preset_combo.setObjectName("preset_combo")
-        for number, name in enumerate(registry.names()):
-            spec = registry.spec(name)
-            self.network_combo.addItem(spec.title, name)
-            self.network_combo.setItemData(number, f"{spec.when}\n{spec.paper}", 3)
+        for name in registry.names():
+            self.network_combo.addItem(registry.spec(name).title, name)
+        self.figures_in_list = FiguresInList(session, self.network_combo)
         for number, name in enumerate(presets()):
             self.preset_combo.addItem(name, name)
             self.preset_combo.setItemData(number, WHEN[name], 3)
@@ -90,6 +90,7 @@ class TrainSection(Section):
         self.preset_combo.activated.connect(self.guard(lambda *_: self._chosen()))
         self.dims_combo.activated.connect(self.guard(lambda *_: self._dims_chosen()))
         self.listen(session.settings_changed, self._fill_settings)
+        self.listen(session.figures_changed, self._show_networks)
         self.listen(session.training_changed, self.refresh)
         self.listen(session.curves_changed, self.refresh_curves)
         self.listen(session.forecasting.changed, self.refresh_curves)
@@ -171,8 +172,21 @@ class TrainSection(Section):
         spec = registry.spec(session.network)
         checked = registry.check_arguments(recipe.network, recipe.arguments, self._dims())
         self.arguments.show_arguments(spec.arguments, checked.model_dump())
-        self.when.setText(f"{WHEN[session.preset]} {spec.title}: {_first_lower(spec.when)}")
-        self.network_combo.setToolTip(f"{spec.when}\n{spec.paper}")
+        self._show_networks()
+
+    def _show_networks(self) -> None:
+        """When to choose each, how large it is and how fast here."""
+        session = self.session
+        for number, name in enumerate(registry.names()):
+            spec = registry.spec(name)
+            figures = in_words(session, name)
+            tip = "\n".join(filter(None, (spec.when, figures, spec.paper)))
+            self.network_combo.setItemData(number, tip, 3)
+            if name == session.network:
+                self.network_combo.setToolTip(tip)
+                text = f"{WHEN[session.preset]} {spec.title}: {_first_lower(spec.when)} {figures}"
+                self.when.setText(text.strip())
+        self.figures_in_list.fit()
 
     def _chosen(self) -> None:
         self.session.network = self.network_combo.currentData()
@@ -221,6 +235,7 @@ class TrainSection(Section):
         session.settings = settings
         session.seed = int(self._spins["seed"].value())
         session.device = self.device_combo.currentText()
+        self._show_networks()
 
     # ------------------------------------------------------------ showing
 

@@ -137,8 +137,8 @@ def preset(name: str = "live", **overrides: Any) -> Preset:
     """The recipe ``name`` with some of its fields replaced.
 
     ``network`` and ``arguments`` replace those of the recipe; a network other than the recipe's
-    starts from what its own entry in the catalogue says: in ``live`` from what learns fastest on a
-    laptop, else from the defaults of its paper.
+    starts from what its own entry in the catalogue says: in ``paper2015`` from the defaults of its
+    paper, else from what learns fastest on a laptop.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def preset(name: str = "live", **overrides: Any) -> Preset:
     base = _PRESETS[name].model_dump()
     chosen = overrides.get("network", base["network"])
     if chosen != base["network"]:
-        base["arguments"] = dict(registry.spec(chosen).live) if name == "live" else {}
+        base["arguments"] = {} if name == "paper2015" else dict(registry.spec(chosen).live)
     if base["arguments"] and "arguments" in overrides:
         overrides["arguments"] = base["arguments"] | dict(overrides["arguments"])
     try:

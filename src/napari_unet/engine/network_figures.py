@@ -1,0 +1,88 @@
+"""What each network of the list costs on this machine: measured once while nobody waits.
+
+In 2D as the recipe ``live`` trains it, by real steps and a real prediction of noise. A step in 3D
+takes seconds on a laptop, too long for whoever clicks meanwhile: there the dry run of *Check* and
+training itself tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_unet.core.dry_run import measure
+from napari_unet.engine.protocol import Event, NetworkMeasured
+from napari_unet.engine.sentences import details, sentence
+from napari_unet.images.image import Image
+from napari_unet.networks import registry
+from napari_unet.speed import memory
+from napari_unet.speed.choosing import key
+from napari_unet.training.data import LabelledImage
+from napari_unet.training.presets import preset
+
+RECIPE = "live"
+STEPS = 2
+SIDE = 256
+"""Of what is predicted: no piece of the measuring may be long. Told for SHOWN pixels a side."""
+SHOWN = 512
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Parameters, seconds of a step, and of predicting SHOWN x SHOWN pixels."""
+
+    parameters: int
+    step: float
+    image: float
+
+
+def measure_networks(device: torch.device, tell: Callable[[Event], None]) -> Iterator[None]:
+    """Tell the figures of each network; yields after each piece of measuring.
+
+    A network that cannot be trained here is left out, now and later.
+    """
+    if memory.switched_off():
+        return
+    for name in registry.names():
+        if 2 not in registry.spec(name).dims:
+            continue
+        known = key("figures", name, preset(RECIPE, network=name).arguments, dims=2, device=device)
+        entry = memory.recall(known)
+        if entry is None:
+            try:
+                entry = asdict((yield from _measured(name)))
+            except Exception as error:  # of another package, say: the others are measured yet
+                print(f"{name} was not measured: {sentence(error)} {details(error)}", flush=True)
+                entry = {"failed": str(error)}
+            memory.remember(known, entry)
+        figures = _figures(entry)
+        if figures is not None:
+            tell(NetworkMeasured(network=name, recipe=RECIPE, **asdict(figures)))
+
+
+def _measured(name: str) -> Generator[None, None, Figures]:
+    last = None
+    for last in measure([_noise()], steps=STEPS, side=SIDE, network=name, start="random"):  # noqa: B007
+        yield
+    assert last is not None
+    return Figures(last.parameters, last.seconds_per_step, last.megapixel * SHOWN**2 / 1e6)
+
+
+def _figures(entry: dict[str, Any]) -> Figures | None:
+    """None where it failed, or where the file of what was measured holds something else."""
+    try:
+        return Figures(int(entry["parameters"]), float(entry["step"]), float(entry["image"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _noise() -> LabelledImage:
+    pixels = np.random.default_rng(0).integers(0, 255, (SHOWN, SHOWN), np.uint8)
+    labels = (np.indices(pixels.shape).sum(0) // 8 % 2).astype(np.uint8)
+    return LabelledImage(
+        Image("noise", pixels, "yx"), Image("noise", labels, "yx"), "classes", complete=True
+    )
