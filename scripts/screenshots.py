@@ -15,9 +15,10 @@ from typing import Any
 import napari
 import numpy as np
 from PIL import Image
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QComboBox, QWidget
 
 from napari_unet.engine.client import EngineClient
+from napari_unet.networks import registry
 from napari_unet.plugin import main_dock
 from napari_unet.plugin.derived import find
 from napari_unet.plugin.session import Session
@@ -57,14 +58,38 @@ class Window:
         self.wait(0.5)
         path = OUT / f"{name}.png"
         self.viewer.screenshot(str(path), canvas_only=False, flash=False)
-        # 256 colours are enough for a window and keep the repository small.
-        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
-        print(path.name, path.stat().st_size // 1024, "kB")
+        _smaller(path)
+
+    def save_screen(self, name: str, before: QWidget) -> None:
+        """With what lies before the window, an open list."""
+        self.wait(0.5)
+        path = OUT / f"{name}.png"
+        frame = self.viewer.window._qt_window.frameGeometry()
+        picture = QApplication.primaryScreen().grabWindow(0)
+        picture.copy(frame.united(before.frameGeometry())).save(str(path))
+        _smaller(path)
 
     def close(self) -> None:
         main_dock.end_session(self.session)
         self.viewer.close()
         self.wait(0.3)
+
+
+def _smaller(path: Path) -> None:
+    # 256 colours are enough for a window and keep the repository small.
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+    print(path.name, path.stat().st_size // 1024, "kB")
+
+
+def networks(cache: Path) -> None:
+    window = Window(coins_layers(), cache)
+    wanted = sum(2 in registry.spec(name).dims for name in registry.names())
+    window.wait(240, until=lambda: len(window.session.figures) == wanted)
+    combo = window.dock.findChild(QComboBox, "network_combo")
+    combo.showPopup()
+    window.save_screen("networks", combo.view().window())
+    combo.hidePopup()
+    window.close()
 
 
 def coins(cache: Path, seconds: float) -> None:
@@ -114,6 +139,7 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 25.0
     with tempfile.TemporaryDirectory() as cache:
+        networks(Path(cache))
         coins(Path(cache), seconds)
         cells(Path(cache))
 

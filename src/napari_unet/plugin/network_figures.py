@@ -85,4 +85,4 @@ class FiguresInList(QStyledItemDelegate):
             view.fontMetrics().horizontalAdvance(self.text(row))
             for row in range(self._combo.count())
         )
-        view.setMinimumWidth(width + 40)
+        view.setMinimumWidth(width + 60)
