@@ -217,10 +217,43 @@ def test_a_reopened_project_predicts_as_its_recipe_says(session: Session, engine
     layer = session.viewer.add_image(np.zeros((40, 50), np.uint8), name="a")
     session.new_labels(session.use_image(layer))
     assert not session.rotations
-    session.project.update_settings(preset="strokes")
+    session.use_preset("strokes")
+    session.tick()
     folder = session.project.project.folder
     session.project.close()
     again = Session(ViewerModel(), engine=engine)
     open_project(again, folder)
     assert (again.preset, again.rotations) == ("strokes", True)
+    again.close()
+
+
+def test_what_was_chosen_is_kept_without_training(
+    session: Session,
+    engine: Any,
+    told: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = session.viewer.add_image(np.zeros((40, 50), np.uint8), name="a")
+    session.new_labels(session.use_image(layer))
+    session.network, session.settings, session.seed = "lunet", {"arguments": {"depth": 2}}, 7
+    session.tick()
+    project = session.project.project
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(project, "update_settings", lambda **values: written.append(values))
+    session.tick()
+    assert written == []
+    session.settings["arguments"]["depth"] = 3  # in place, and the disk is full by now
+
+    def full(**_: Any) -> None:
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr(project, "update_settings", full)
+    session.tick()
+    session.tick()
+    assert told.count(("error", "The disk is full.")) == 1
+    folder = project.folder
+    session.project.close()
+    again = Session(ViewerModel(), engine=engine)
+    open_project(again, folder)
+    assert (again.network, again.settings, again.seed) == ("lunet", {"arguments": {"depth": 2}}, 7)
     again.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,6 +30,7 @@ class ProjectLink:
     def __init__(self) -> None:
         self.project: Project | None = None
         self.kept_at = ""
+        self._settings: tuple[Project, dict[str, Any]] | None = None
 
     @property
     def checkpoint(self) -> Path | None:
@@ -94,9 +96,13 @@ class ProjectLink:
             if one.project_id is not None:
                 self.project.update_labels(one.project_id, classes=described)
 
-    def update_settings(self, **values: Any) -> None:
-        """Network, preset and their like."""
-        if self.project is not None:
+    def keep_settings(self, **values: Any) -> None:
+        """Network, preset and their like, where they are not what they were at the last call."""
+        if self.project is None:
+            return
+        now = (self.project, copy.deepcopy(values))
+        if now != self._settings:
+            self._settings = now  # before it is tried: a full disk is told of once
             self.project.update_settings(**values)
 
     def save_curves(self, curves: dict[str, Any]) -> None:
@@ -160,6 +166,8 @@ def open_project(session: Session, folder: str | Path) -> None:
     stored = settings.get("settings")
     session.settings = dict(stored) if isinstance(stored, dict) else {}
     session.know_dims(3 if settings.get("dims") == 3 else 2)
+    seed = settings.get("seed", session.seed)
+    session.seed = seed if isinstance(seed, int) else 0
     curves = project.curves()
     if isinstance(curves, dict):
         session.training.load_curves(curves)

@@ -155,6 +155,7 @@ class Session:
         while self._later:
             self._guarded(self._later.popleft())
         painting.flush(self, settled=True)
+        self._guarded(self._keep_settings)
         for event in self.engine.poll():
             self._guarded(partial(self.handle, event))
         for text in self.project.take_notes():
@@ -162,6 +163,15 @@ class Session:
         self.looking.tick()
         self.first_answers.tick()
         self.forecasting.tick()
+
+    def _keep_settings(self) -> None:
+        self.project.keep_settings(
+            network=self.network,
+            preset=self.preset,
+            settings=self.settings,
+            dims=self.dims,
+            seed=self.seed,
+        )
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """What goes wrong in one must not lose those after it."""

@@ -78,12 +78,6 @@ def train(session: Session) -> None:
     )
     if not sent:
         training.phase = "failed"
-    session.project.update_settings(
-        network=session.network,
-        preset=session.preset,
-        settings=session.settings,
-        dims=session.dims,
-    )
     session.training_changed.emit()
 
 
