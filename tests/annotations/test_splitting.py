@@ -88,9 +88,11 @@ def test_the_depth_leaves_training_objects_whole() -> None:
     dumbbell[38:43, 20:60] = True
     cut, objects = oversplit(dumbbell)
     assert objects == 1
-    assert cut.tolist() == [1] * len(DEPTHS)
-    assert learn_depth(cut, objects) == 0.0
-    assert learn_depth(np.array([9, 1, 0, 0, 0]), 100) == DEPTHS[1]
+    assert cut.tolist() == [int(depth < 9) for depth in DEPTHS]  # bodies of 12, a neck of 3
+    assert learn_depth(cut, objects) == 9
+    assert len(np.unique(split(dumbbell, 9))) == 2
+    assert learn_depth(np.ones(len(DEPTHS), int), objects) == 0.0
+    assert learn_depth(np.array([9, 1, *[0] * (len(DEPTHS) - 2)]), 100) == DEPTHS[1]
 
 
 def test_holes_are_filled_up_to_a_size() -> None:
@@ -102,3 +104,21 @@ def test_holes_are_filled_up_to_a_size() -> None:
     open_one = np.ones((5, 5), bool)
     open_one[2, 3:] = False
     assert np.array_equal(fill_holes(open_one, 100), open_one)
+
+
+def test_lobed_cells_stay_whole_and_are_cut_where_two_hang_together() -> None:
+    y, x = np.mgrid[:120, :260]
+
+    def disc(row: int, column: int, radius: int) -> np.ndarray:
+        return (y - row) ** 2 + (x - column) ** 2 <= radius**2
+
+    # A cell has a foot, on a stalk much thinner than both: 6 pixels would cut it off.
+    stalk = (abs(y - 60) <= 4) & (x > 20) & (x < 70)
+    cell = disc(60, 80, 34) | disc(60, 22, 14) | stalk
+    cut, objects = oversplit(cell)
+    depth = learn_depth(cut, objects)
+    assert depth == 9
+    pair = cell | disc(60, 180, 34) | ((abs(y - 60) <= 3) & (x > 100) & (x < 160))
+    found = split(pair, depth)
+    assert len(np.unique(found)) == 3  # with the background
+    assert found[60, 22] == found[60, 80] != found[60, 180]

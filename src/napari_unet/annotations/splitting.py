@@ -10,8 +10,9 @@ from skimage.segmentation import watershed
 
 SMOOTHING = 1.0
 """Standard deviation, in pixels, of the Gaussian that takes the jaggedness of edges away."""
-DEPTHS = (0.75, 1.0, 1.5, 2.5, 4.0)
-"""Depths, in pixels, among which :func:`learn_depth` chooses."""
+DEPTHS = (0.75, 1.0, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0)
+"""Depths, in pixels, among which :func:`learn_depth` chooses: nuclei allow small ones; large cells
+with lobes are cut only where both are much thicker than the neck."""
 TOLERATED = 0.02
 """Part of the training objects that may be cut by mistake."""
 
