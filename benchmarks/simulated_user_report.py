@@ -37,7 +37,7 @@ PICTURE = ROOT / "docs" / "images" / "simulated-user.png"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 COLOURS = {"advice": BLUE, "random": ORANGE}
 TITLES = {"isbi": "ISBI 2012", "dsb": "DSB 2018", "u373": "PhC-C2DH-U373"}
-WIDTH, HEIGHT = 900.0, 330.0
+PANEL, HEIGHT = 300.0, 330.0
 Run = dict[str, Any]
 Group = tuple[str, int, int, str]
 """Set, strokes, steps per stroke, preset: runs that may be compared."""
@@ -66,13 +66,18 @@ def reached(scores: list[float], target: float) -> float:
     return math.inf
 
 
+def title_of(group: Group) -> str:
+    """The set, and the preset where it is not the usual one."""
+    return TITLES[group[0]] + ("" if group[3] == "live" else f", {group[3]}")
+
+
 def table(groups: dict[Group, dict[str, dict[int, list[float]]]]) -> str:
     """Markdown: one row for each set and policy, the median over the seeds."""
     rows = [
         "| images | policy | seeds | all labelled | IoU at the end | reached | strokes | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for (name, *_), policies in groups.items():
+    for group, policies in groups.items():
         full = policies.get("full", {})
         for policy in COLOURS:
             runs = {s: scores for s, scores in policies.get(policy, {}).items() if s in full}
@@ -83,7 +88,7 @@ def table(groups: dict[Group, dict[str, dict[int, list[float]]]]) -> str:
             middle = sorted(strokes)[(len(strokes) - 1) // 2]
             never = math.isinf(middle)
             cells = [
-                TITLES[name],
+                title_of(group),
                 policy,
                 len(runs),
                 f"{np.median([full[s][-1] for s in runs]):.3f}",
@@ -98,8 +103,8 @@ def table(groups: dict[Group, dict[str, dict[int, list[float]]]]) -> str:
 
 def draw(groups: dict[Group, dict[str, dict[int, list[float]]]], path: Path) -> None:
     """A panel by set: every seed thin, the median thick, the target as a line."""
-    sheet = Sheet(WIDTH, HEIGHT)
-    wide = (WIDTH - 60 * len(groups) - 20) / max(1, len(groups))
+    sheet = Sheet(PANEL * max(2, len(groups)), HEIGHT)
+    wide = PANEL - 60 - 20 / max(1, len(groups))
     for number, (group, policies) in enumerate(groups.items()):
         _panel(sheet, group, policies, 52 + number * (wide + 60), wide)
     for position, (policy, colour) in enumerate(COLOURS.items()):
@@ -124,7 +129,7 @@ def _panel(
     values = [v for runs in curves.values() for scores in runs for v in scores]
     upright = axis_over([*values, *targets], bottom, top)
     across = Axis(2 * FIRST - 0.5, max(group[1], 2 * FIRST + 1) + 0.5, left, left + wide)
-    sheet.text(left, 22, TITLES[group[0]], size=14)
+    sheet.text(left, 22, title_of(group), size=14)
     for tick in upright.ticks():
         sheet.line([(left, upright.place(tick)), (left + wide, upright.place(tick))], GRID)
         sheet.text(left - 8, upright.place(tick), short(tick), size=11, colour=FAINT, anchor="rm")
@@ -168,12 +173,12 @@ def main() -> None:
     if not runs:
         parser.exit(1, f"There are no results in {options.results}: run simulated_user.py first.\n")
     # Those of the last run's settings: a trial with fewer strokes may lie in the same file.
-    last = [runs[-1][key] for key in ("strokes", "steps_per_stroke", "preset")]
-    groups = {g: p for g, p in grouped(runs).items() if list(g[1:]) == last}
+    last = [runs[-1][key] for key in ("strokes", "steps_per_stroke")]
+    groups = {g: p for g, p in grouped(runs).items() if list(g[1:3]) == last}
     draw(groups, options.picture)
     where = os.path.relpath(options.picture.resolve(), options.page.resolve().parent)
-    strokes, steps, preset = last
-    about = f"{strokes} strokes, {steps} steps a stroke, preset `{preset}`; medians over the seeds."
+    strokes, steps = last
+    about = f"{strokes} strokes, {steps} steps a stroke; medians over the seeds."
     picture = f"![IoU on test images against strokes, by set and policy]({Path(where).as_posix()})"
     write_page(options.page, f"{picture}\n\n{about}\n\n{table(groups)}")
     print(table(groups))

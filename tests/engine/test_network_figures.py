@@ -56,6 +56,25 @@ def test_a_network_that_fails_is_left_out_for_good(
     assert "That package is broken." in capsys.readouterr().out
 
 
+def test_a_network_that_takes_the_engine_down_is_given_up(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def dies(*_: object, network: str, **__: object) -> None:
+        tried.append(network)
+        raise SystemExit
+
+    monkeypatch.setattr(network_figures, "measure", dies)
+    for _ in range(network_figures.TRIES):
+        with pytest.raises(SystemExit):
+            list(measure_networks(CPU, lambda event: pytest.fail(str(event))))
+    assert tried == ["lunet"] * network_figures.TRIES
+    with pytest.raises(SystemExit):
+        list(measure_networks(CPU, lambda event: pytest.fail(str(event))))
+    assert tried[-1] == "ulite"
+
+
 def test_what_the_file_holds_is_not_trusted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_figures.memory, "recall", lambda key: {"parameters": None})
     assert list(measure_networks(CPU, lambda event: pytest.fail(str(event)))) == []

@@ -29,6 +29,8 @@ STEPS = 2
 SIDE = 256
 """Of what is predicted: no piece of the measuring may be long. Told for SHOWN pixels a side."""
 SHOWN = 512
+TRIES = 3
+"""An engine that is closed while it measures a network leaves the rest to the next one."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ def measure_networks(device: torch.device, tell: Callable[[Event], None]) -> Ite
         if 2 not in registry.spec(name).dims:
             continue
         known = key("figures", name, preset(RECIPE, network=name).arguments, dims=2, device=device)
-        entry = memory.recall(known)
-        if entry is None:
+        entry = memory.recall(known) or {}
+        begun = entry.get("begun", 0 if not entry else TRIES)
+        if isinstance(begun, int) and begun < TRIES:
+            # Before it is tried: one that takes the whole engine down does so TRIES times only.
+            memory.remember(known, {"begun": begun + 1})
             try:
                 entry = asdict((yield from _measured(name)))
             except Exception as error:  # of another package, say: the others are measured yet
