@@ -66,7 +66,7 @@ def main() -> None:
         loop.exec()
         return time.perf_counter() - start
 
-    def pan(seconds: float) -> dict[str, float]:
+    def delays(seconds: float, *, panning: bool) -> dict[str, float]:
         late: list[float] = []
         last = [time.perf_counter()]
 
@@ -87,7 +87,8 @@ def main() -> None:
         mover.timeout.connect(move)
         last[0] = time.perf_counter()
         timer.start()
-        mover.start()
+        if panning:
+            mover.start()
         turn(seconds)
         timer.stop()
         mover.stop()
@@ -103,7 +104,7 @@ def main() -> None:
     # What an idle engine measures once on a machine would count as training otherwise.
     turn(120, until=lambda: len(session.figures) == networks)
     turn(2)
-    idle = pan(options.seconds)
+    idle = delays(options.seconds, panning=True)
     train = viewer.window._qt_window.findChild(object, "train")
     clock = time.perf_counter()
     train.click()
@@ -111,11 +112,11 @@ def main() -> None:
     first = time.perf_counter() - clock
     turn(3)
     steps = session.training.step
-    turn(options.seconds / 2)
+    at_rest = delays(options.seconds / 2, panning=False)
     still = (session.training.step - steps) / (options.seconds / 2)
     steps = session.training.step
     clock = time.perf_counter()
-    busy = pan(options.seconds)
+    busy = delays(options.seconds, panning=True)
     moved = (session.training.step - steps) / (time.perf_counter() - clock)
     result = {
         "dock_opens_s": round(opening, 2),
@@ -124,6 +125,7 @@ def main() -> None:
         "click_to_first_preview_s": round(first, 2),
         "idle_engine_panning": idle,
         "training_panning": busy,
+        "training_view_still": at_rest,
         "steps_per_second_still": round(still, 2),
         "steps_per_second_panning": round(moved, 2),
         "steps_kept": round(moved / still, 2) if still else None,

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from napari_unet.annotations.kinds import UNLABELLED
-from napari_unet.guidance import Weights, draw, rank, rank_planes, terms_of
+from napari_unet.guidance import Weights, draw, is_crowded, rank, rank_planes, terms_of
 from napari_unet.guidance.terms import windows
 
 SHAPE = (128, 192)
@@ -108,3 +108,13 @@ def test_the_yardstick_prefers_foreground_and_repeats_itself() -> None:
     assert hits > 5
     assert draw(planes, seed=3) == draw(planes, seed=3)
     assert draw([((), terms_of(probability, np.zeros(SHAPE, np.uint8)))]) == []
+
+
+def test_crowded_where_classes_meet_nearly_everywhere() -> None:
+    sparse = certain()
+    sparse[:, 70:100, 130:160] = np.array([0.05, 0.95])[:, None, None]
+    stripes = certain()
+    stripes[:, :, ::16] = np.array([0.05, 0.95])[:, None, None]
+    kinds = [[((), terms_of(one, nothing(), side=32))] for one in (sparse, stripes)]
+    assert [is_crowded(planes) for planes in kinds] == [False, True]
+    assert not is_crowded([])

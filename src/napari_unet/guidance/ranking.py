@@ -13,6 +13,9 @@ from napari_unet.images.axes import Box, Index
 
 REASON = 0.75
 """Quantile of a term over all windows from which it is told as a reason."""
+CROWDED = 0.9
+"""Part of the windows that are neither background nor foreground alone from which regions by lot
+taught more than advised ones in simulations (docs/inspectors/where-next.md)."""
 OVERLAP = 0.2
 """Part of a window that may lie in a better one."""
 
@@ -60,6 +63,12 @@ def draw(
         if len(chosen) == count:
             break
     return chosen
+
+
+def is_crowded(planes: Sequence[tuple[Index, Terms]]) -> bool:
+    """Whether foreground and background meet nearly everywhere, as in a tissue of small cells."""
+    parts = np.array([part for _, terms in planes for part in terms.foreground])
+    return bool(parts.size) and float(np.mean((parts > 0.02) & (parts < 0.98))) > CROWDED
 
 
 def rank(

@@ -73,15 +73,24 @@ def test_look_list_and_jump(dock: WhereNextDock, qtbot: Any) -> None:
     assert dock.at == 0
 
 
-def test_by_lot_and_all_reasons(dock: WhereNextDock, qtbot: Any) -> None:
+def test_by_lot_and_all_reasons(
+    dock: WhereNextDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = dock.session
     session.new_labels(session.use_image(dock.viewer.layers["cells"]))
     session.has_model = True
-    for advice in ("by lot (foreground)", "all reasons"):
+    assert dock.advice.currentText() == "automatic"
+    for advice, lot in (("automatic", 0), ("by lot (foreground)", 1), ("all reasons", 0)):
         dock.advice.setCurrentText(advice)
         click(dock, "look")
         answer(dock, qtbot)
         assert dock.suggestions
+        assert ("by lot" in dock.list.item(0).text()) == lot
+    monkeypatch.setattr(where_next, "is_crowded", lambda planes: len(planes) == 2)
+    dock.advice.setCurrentText("automatic")
+    click(dock, "look")
+    answer(dock, qtbot)
+    assert "by lot" in dock.list.item(0).text()
     assert not session.engine.arrays.keys() & {  # type: ignore[attr-defined]
         c.outputs["probability"].path
         for c in session.engine.of("predict")  # type: ignore[attr-defined]
