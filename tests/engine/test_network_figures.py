@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from napari_unet.core.dry_run import DryRun
 from napari_unet.engine import idling, network_figures
 from napari_unet.engine.network_figures import measure_networks
 from napari_unet.engine.protocol import Event, NetworkMeasured
@@ -40,7 +41,7 @@ def test_measured_once_and_told_each_time(file: Path, monkeypatch: pytest.Monkey
     assert again == told
 
 
-def test_a_network_that_fails_is_left_out_for_good(
+def test_a_network_that_fails_again_and_again_is_left_out_for_good(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tried: list[str] = []
@@ -50,9 +51,9 @@ def test_a_network_that_fails_is_left_out_for_good(
         raise UserError("That package is broken.")
 
     monkeypatch.setattr(network_figures, "measure", fails)
-    for _ in range(2):
+    for _ in range(network_figures.TRIES + 1):
         assert list(measure_networks(CPU, lambda event: pytest.fail(str(event)))) == []
-    assert tried == ["lunet", "ulite"]
+    assert tried == ["lunet", "ulite"] * network_figures.TRIES
     assert "That package is broken." in capsys.readouterr().out
 
 
@@ -73,6 +74,15 @@ def test_a_network_that_takes_the_engine_down_is_given_up(
     with pytest.raises(SystemExit):
         list(measure_networks(CPU, lambda event: pytest.fail(str(event))))
     assert tried[-1] == "ulite"
+
+
+def test_half_a_step_is_not_told_as_a_whole_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory was short, batch and tile were halved."""
+    halved = DryRun(4, 4, "lunet", 9, "cpu", "float32", 1, (192, 192), 0.1)
+    monkeypatch.setattr(network_figures, "measure", lambda *_, **__: iter([halved]))
+    list(measure_networks(CPU, lambda event: pytest.fail(str(event))))
 
 
 def test_what_the_file_holds_is_not_trusted(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

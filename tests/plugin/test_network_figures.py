@@ -69,6 +69,13 @@ def test_nothing_is_claimed_of_other_settings_or_of_3d(session: Session, qtbot: 
     session.settings_changed.emit()
     assert line(section, "unet") == "U-Net (2015)   1.4 M parameters"
     session.dims = 2
+    section.network_combo.setCurrentIndex(0)
+    section.findChild(QSpinBox, "setting_batch").setValue(2)
+    section._edited()
+    assert line(section, "unet") == "U-Net (2015)   1.9 M parameters"
+    session.settings, session.device = {}, "cpu"  # measured was the device chosen by itself
+    session.settings_changed.emit()
+    assert line(section, "unet") == "U-Net (2015)   1.9 M parameters"
     width = section.arguments.findChild(QSpinBox, "setting_width")
     width.setValue(32)
     section._edited()

@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QSpinBox
 
 from napari_unet.engine.protocol import JobFailed, JobFinished
 from napari_unet.errors import UserError
@@ -18,6 +19,7 @@ from napari_unet.plugin.derived import find
 from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
 from napari_unet.plugin.state import Job
+from napari_unet.plugin.train_section import TrainSection
 from napari_unet.project.project import Project
 
 
@@ -257,3 +259,41 @@ def test_what_was_chosen_is_kept_without_training(
     open_project(again, folder)
     assert (again.network, again.settings, again.seed) == ("lunet", {"arguments": {"depth": 2}}, 7)
     again.close()
+
+
+def test_the_seed_of_a_reopened_project_is_shown(session: Session, engine: Any, qtbot: Any) -> None:
+    layer = session.viewer.add_image(np.zeros((40, 50), np.uint8), name="a")
+    session.new_labels(session.use_image(layer))
+    session.seed = 7
+    session.tick()
+    folder = session.project.project.folder
+    session.project.close()
+    again = Session(ViewerModel(), engine=engine)
+    section = TrainSection(again)
+    qtbot.addWidget(section)
+    open_project(again, folder)
+    assert section.findChild(QSpinBox, "setting_seed").value() == 7
+    again.close()
+
+
+def test_a_project_that_opens_half_way_keeps_its_settings(
+    session: Session, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = session.viewer.add_image(np.zeros((40, 50), np.uint8), name="a")
+    session.new_labels(session.use_image(layer))
+    session.network = "lunet"
+    session.tick()
+    folder = session.project.project.folder
+    session.project.close()
+    again = Session(ViewerModel(), engine=engine)
+
+    def damaged(*_: Any) -> None:
+        raise UserError("The labels are damaged.")
+
+    monkeypatch.setattr(Project, "labels", damaged)
+    with pytest.raises(UserError, match="damaged"):
+        open_project(again, folder)
+    again.tick()
+    again.close()
+    with Project.open(folder) as project:
+        assert project.settings["network"] == "lunet"

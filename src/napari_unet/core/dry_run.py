@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from math import prod
 from statistics import median
@@ -66,12 +67,18 @@ class DryRun:
 
 
 def measure(
-    images: Sequence[LabelledImage], *, steps: int = STEPS, side: int = SIDE, **options: Any
+    images: Sequence[LabelledImage],
+    *,
+    steps: int = STEPS,
+    side: int = SIDE,
+    watch_memory: bool = True,
+    **options: Any,
 ) -> Iterator[DryRun]:
     """Train for ``steps`` + 1 steps and predict a part, telling after each; nothing is kept.
 
     That part has at most ``side`` pixels along each axis; its time is that of a second prediction,
-    for the first one begins slowly. ``options`` are those of
+    for the first one begins slowly. Without ``watch_memory`` no thread looks at the memory of the
+    process: for whoever goes on much later. ``options`` are those of
     :func:`napari_unet.core.training.make_trainer`. Where memory runs out, batch and tile are halved
     as in a real training: those of the last one are what it would pick.
 
@@ -80,7 +87,8 @@ def measure(
     UserError
         What cannot be trained on, or memory that does not do for the smallest tile.
     """
-    with _Memory(options.get("device", "auto")) as memory:
+    memory = _Memory(options.get("device", "auto"))
+    with memory if watch_memory else nullcontext():
         trainer = make_trainer(images, **({"validation": "none"} | options))
         memory.watch(trainer.device)
         total = steps + 2

@@ -17,6 +17,7 @@ import torch
 from napari_unet.core.dry_run import measure
 from napari_unet.engine.protocol import Event, NetworkMeasured
 from napari_unet.engine.sentences import details, sentence
+from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.networks import registry
 from napari_unet.speed import memory
@@ -29,8 +30,8 @@ STEPS = 2
 SIDE = 256
 """Of what is predicted: no piece of the measuring may be long. Told for SHOWN pixels a side."""
 SHOWN = 512
-TRIES = 3
-"""An engine that is closed while it measures a network leaves the rest to the next one."""
+TRIES = 5
+"""Attempts at a network: an engine may be closed meanwhile, or memory be short for a moment."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +46,42 @@ class Figures:
 def measure_networks(device: torch.device, tell: Callable[[Event], None]) -> Iterator[None]:
     """Tell the figures of each network; yields after each piece of measuring.
 
-    A network that cannot be trained here is left out, now and later.
+    A network that cannot be trained here is left out; after TRIES attempts for good.
     """
     if memory.switched_off():
         return
     for name in registry.names():
         if 2 not in registry.spec(name).dims:
             continue
-        known = key("figures", name, preset(RECIPE, network=name).arguments, dims=2, device=device)
-        entry = memory.recall(known) or {}
-        begun = entry.get("begun", 0 if not entry else TRIES)
-        if isinstance(begun, int) and begun < TRIES:
-            # Before it is tried: one that takes the whole engine down does so TRIES times only.
-            memory.remember(known, {"begun": begun + 1})
-            try:
-                entry = asdict((yield from _measured(name)))
-            except Exception as error:  # of another package, say: the others are measured yet
-                print(f"{name} was not measured: {sentence(error)} {details(error)}", flush=True)
-                entry = {"failed": str(error)}
-            memory.remember(known, entry)
-        figures = _figures(entry)
+        try:
+            figures = yield from _figures_of(name, device)
+        except Exception as error:  # of another package, say: the others are measured yet
+            print(f"{name} was not measured: {sentence(error)} {details(error)}", flush=True)
+            continue
         if figures is not None:
             tell(NetworkMeasured(network=name, recipe=RECIPE, **asdict(figures)))
 
 
-def _measured(name: str) -> Generator[None, None, Figures]:
+def _figures_of(name: str, device: torch.device) -> Generator[None, None, Figures | None]:
+    """As remembered, else as measured now; None where it was tried too often."""
+    recipe = preset(RECIPE, network=name)
+    known = key("figures", name, recipe.arguments, dims=2, device=device)
+    entry = memory.recall(known) or {}
+    begun = entry.get("begun", 0 if not entry else TRIES)
+    if not isinstance(begun, int) or begun >= TRIES:
+        return _figures(entry)
+    # Before it is tried: one that takes the whole engine down does so TRIES times only.
+    memory.remember(known, {"begun": begun + 1})
     last = None
-    for last in measure([_noise()], steps=STEPS, side=SIDE, network=name, start="random"):  # noqa: B007
+    for last in measure(  # noqa: B007
+        [_noise()], steps=STEPS, side=SIDE, watch_memory=False, network=name, start="random"
+    ):
         yield
-    assert last is not None
-    return Figures(last.parameters, last.seconds_per_step, last.megapixel * SHOWN**2 / 1e6)
+    if last is None or last.batch != recipe.batch:
+        raise UserError("There was too little memory for a whole step.")
+    figures = Figures(last.parameters, last.seconds_per_step, last.megapixel * SHOWN**2 / 1e6)
+    memory.remember(known, asdict(figures))
+    return figures
 
 
 def _figures(entry: dict[str, Any]) -> Figures | None:

@@ -175,6 +175,7 @@ def facts(name: str | None = None) -> list[dict[str, Any]]:
 
 def parameters_in(recipe: str, name: str, dims: int) -> int | None:
     """Parameters (1 channel, 2 classes) of a network as ``recipe`` trains it; None: not known."""
-    (row,) = facts(name)
-    known = {(one["recipe"], one["dims"]): one["parameters"] for one in row["recipes"]}
+    # Not through `describe`: the list must open whatever a network of another package does.
+    rows = (row["recipes"] for row in _table() if row["name"] == name)
+    known = {(one["recipe"], one["dims"]): one["parameters"] for one in next(rows, [])}
     return known.get((recipe, dims))

@@ -38,18 +38,20 @@ def in_words(session: Session, network: str) -> str:
 
 def _known(session: Session, network: str) -> tuple[int | None, NetworkMeasured | None]:
     """With the arguments of the recipe: others may be of any size."""
-    if network == session.network and session.settings.get("arguments"):
+    own = session.settings if network == session.network else {}
+    if own.get("arguments"):
         return None, None
     known = registry.spec(network).dims
     dims = session.dims if session.dims in known else known[0]
     measured = session.figures.get((session.preset, network)) if dims == 2 else None
     if measured is not None:
-        return measured.parameters, measured
+        comparable = session.device == "auto" and not own.keys() & {"tile", "batch"}
+        return measured.parameters, measured if comparable else None
     return registry.parameters_in(session.preset, network, dims), None
 
 
 def _rounded(number: int) -> str:
-    if number >= 10**6:
+    if number >= 999_500:
         return f"{number / 1e6:.1f} M" if number < 10**7 else f"{number / 1e6:.0f} M"
     return f"{number / 1e3:.0f} k"
 

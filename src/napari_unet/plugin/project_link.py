@@ -30,6 +30,8 @@ class ProjectLink:
     def __init__(self) -> None:
         self.project: Project | None = None
         self.kept_at = ""
+        self.opening = False
+        """What the session has is not yet, or only in part, what the project holds."""
         self._settings: tuple[Project, dict[str, Any]] | None = None
 
     @property
@@ -98,7 +100,7 @@ class ProjectLink:
 
     def keep_settings(self, **values: Any) -> None:
         """Network, preset and their like, where they are not what they were at the last call."""
-        if self.project is None:
+        if self.project is None or self.opening:
             return
         now = (self.project, copy.deepcopy(values))
         if now != self._settings:
@@ -127,6 +129,7 @@ class ProjectLink:
 
     def close(self) -> None:
         """Let go; the folder stays."""
+        self.opening, self._settings = False, None
         if self.project is not None:
             project, self.project = self.project, None
             project.close()
@@ -142,6 +145,8 @@ def open_project(session: Session, folder: str | Path) -> None:
 
     project = Project.open(folder)
     session.project.close()
+    # Where opening fails half-way, the settings that the project holds are not written over.
+    session.project.opening = True
     session.project.project = project
     for record in project.images.values():
         try:
@@ -165,9 +170,9 @@ def open_project(session: Session, folder: str | Path) -> None:
     session.use_preset(str(settings.get("preset", session.preset)))
     stored = settings.get("settings")
     session.settings = dict(stored) if isinstance(stored, dict) else {}
-    session.know_dims(3 if settings.get("dims") == 3 else 2)
     seed = settings.get("seed", session.seed)
     session.seed = seed if isinstance(seed, int) else 0
+    session.know_dims(3 if settings.get("dims") == 3 else 2)
     curves = project.curves()
     if isinstance(curves, dict):
         session.training.load_curves(curves)
@@ -177,8 +182,10 @@ def open_project(session: Session, folder: str | Path) -> None:
     session.forecasting.load()
     session.classes_changed.emit()
     session.curves_changed.emit()
+    session.settings_changed.emit()
     session.training_changed.emit()
     session.project_changed.emit()
+    session.project.opening = False
 
 
 def _open_labels(session: Session, project: Project, entry: Any, image_id: str) -> None:

@@ -399,6 +399,7 @@ class Session:
         if self.closed:
             return
         self.flush()
+        self._guarded(self._keep_settings)
         self.save_curves(now=True)
         self.forecasting.close()
         self.closed = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,3 +118,19 @@ def test_closing_lets_go_of_the_layers(dock: ScoreDock, qtbot: Any) -> None:
     assert len(layer.mouse_drag_callbacks) == count - 1
     layer.selected_label = 3
     viewer.layers.clear()
+
+
+def test_work_ends_where_the_window_goes_with_the_dock(dock: ScoreDock, qtbot: Any) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(stale: Any) -> Any:
+        begun.set()
+        while not stale():
+            time.sleep(0.01)
+        ended.set()
+        yield
+
+    dock._background.start(work)
+    assert begun.wait(10)
+    dock.parentWidget().deleteLater()  # as Qt does, without asking the dock
+    qtbot.waitUntil(ended.is_set, timeout=10_000)
