@@ -132,5 +132,5 @@ def test_work_ends_where_the_window_goes_with_the_dock(dock: ScoreDock, qtbot: A
 
     dock._background.start(work)
     assert begun.wait(10)
-    dock.parentWidget().deleteLater()  # as Qt does, without asking the dock
+    dock.deleteLater()  # as Qt does with all of a window, without asking the dock
     qtbot.waitUntil(ended.is_set, timeout=10_000)
