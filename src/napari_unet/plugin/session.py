@@ -155,7 +155,7 @@ class Session:
         while self._later:
             self._guarded(self._later.popleft())
         painting.flush(self, settled=True)
-        self._guarded(self._keep_settings)
+        self._guarded(self.keep_settings)
         for event in self.engine.poll():
             self._guarded(partial(self.handle, event))
         for text in self.project.take_notes():
@@ -164,7 +164,8 @@ class Session:
         self.first_answers.tick()
         self.forecasting.tick()
 
-    def _keep_settings(self) -> None:
+    def keep_settings(self) -> None:
+        """What the network is to be, in the project; errors are UserErrors."""
         self.project.keep_settings(
             network=self.network,
             preset=self.preset,
@@ -399,7 +400,7 @@ class Session:
         if self.closed:
             return
         self.flush()
-        self._guarded(self._keep_settings)
+        self._guarded(self.keep_settings)
         self.save_curves(now=True)
         self.forecasting.close()
         self.closed = True

@@ -78,6 +78,7 @@ def train(session: Session) -> None:
     )
     if not sent:
         training.phase = "failed"
+    session.keep_settings()
     session.training_changed.emit()
 
 
