@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 import psutil
 
 from napari_unet.advice.trial import Candidate, Measured
-from napari_unet.core.dry_run import measure
+from napari_unet.core.dry_run import measure, noise
 from napari_unet.errors import UserError
-from napari_unet.images.image import Image
-from napari_unet.training.data import LabelledImage
 
 STEPS = 2
 LARGEST = 1024
@@ -22,7 +19,13 @@ def dry_run(candidate: Candidate) -> Measured:
     """Train on noise and predict it; :class:`UserError` where it cannot be done."""
     before = psutil.Process().memory_info().rss
     *_, found = measure(
-        [_noise(candidate, tuple(min(n, LARGEST) for n in candidate.size))],
+        [
+            noise(
+                tuple(min(n, LARGEST) for n in candidate.size),
+                candidate.channels,
+                candidate.classes,
+            )
+        ],
         steps=STEPS,
         side=LARGEST,
         network=candidate.network,
@@ -43,15 +46,6 @@ def dry_run(candidate: Candidate) -> Measured:
         memory=found.memory + before * own,
         device=found.device,
         precision=found.precision,
-    )
-
-
-def _noise(candidate: Candidate, sides: tuple[int, ...]) -> LabelledImage:
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 255, (*sides, candidate.channels), np.uint8)
-    labels = (np.indices(sides).sum(0) // 8 % candidate.classes).astype(np.uint8)
-    return LabelledImage(
-        Image("noise", pixels, "yxc"), Image("noise", labels, "yx"), "classes", complete=True
     )
 
 

@@ -11,11 +11,13 @@ from math import prod
 from statistics import median
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
 
 from napari_unet.core.training import make_trainer
 from napari_unet.errors import UserError
+from napari_unet.images.image import Image
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Failed, Progress
 from napari_unet.training.trainer import Trainer
@@ -111,6 +113,15 @@ def measure(
             _wait(trainer.device)
         megapixel = (time.perf_counter() - clock) * 1e6 / prod(stop for _, stop in box)
         yield _state(trainer, total, total, seconds, memory, megapixel)
+
+
+def noise(sides: tuple[int, ...], channels: int = 1, classes: int = 2) -> LabelledImage:
+    """A picture of nothing, wholly labelled in stripes, to be measured on."""
+    pixels = np.random.default_rng(0).integers(0, 255, (*sides, channels), np.uint8)
+    labels = (np.indices(sides).sum(0) // 8 % classes).astype(np.uint8)
+    return LabelledImage(
+        Image("noise", pixels, "yxc"), Image("noise", labels, "yx"), "classes", complete=True
+    )
 
 
 def _state(

@@ -7,22 +7,20 @@ training itself tell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
+from pydantic import ValidationError
 
-from napari_unet.core.dry_run import measure
+from napari_unet.core.dry_run import measure, noise
 from napari_unet.engine.protocol import Event, NetworkMeasured
 from napari_unet.engine.sentences import details, sentence
 from napari_unet.errors import UserError
-from napari_unet.images.image import Image
 from napari_unet.networks import registry
 from napari_unet.speed import memory
 from napari_unet.speed.choosing import key
-from napari_unet.training.data import LabelledImage
 from napari_unet.training.presets import preset
 
 RECIPE = "live"
@@ -32,15 +30,6 @@ SIDE = 256
 SHOWN = 512
 TRIES = 5
 """Attempts at a network: an engine may be closed meanwhile, or memory be short for a moment."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Parameters, seconds of a step, and of predicting SHOWN x SHOWN pixels."""
-
-    parameters: int
-    step: float
-    image: float
 
 
 def measure_networks(device: torch.device, tell: Callable[[Event], None]) -> Iterator[None]:
@@ -59,42 +48,44 @@ def measure_networks(device: torch.device, tell: Callable[[Event], None]) -> Ite
             print(f"{name} was not measured: {sentence(error)} {details(error)}", flush=True)
             continue
         if figures is not None:
-            tell(NetworkMeasured(network=name, recipe=RECIPE, **asdict(figures)))
+            tell(figures)
 
 
-def _figures_of(name: str, device: torch.device) -> Generator[None, None, Figures | None]:
+def _figures_of(name: str, device: torch.device) -> Generator[None, None, NetworkMeasured | None]:
     """As remembered, else as measured now; None where it was tried too often."""
     recipe = preset(RECIPE, network=name)
     known = key("figures", name, recipe.arguments, dims=2, device=device)
     entry = memory.recall(known) or {}
     begun = entry.get("begun", 0 if not entry else TRIES)
     if not isinstance(begun, int) or begun >= TRIES:
-        return _figures(entry)
+        return _told(name, entry)
     # Before it is tried: one that takes the whole engine down does so TRIES times only.
     memory.remember(known, {"begun": begun + 1})
     last = None
     for last in measure(  # noqa: B007
-        [_noise()], steps=STEPS, side=SIDE, watch_memory=False, network=name, start="random"
+        [noise((SHOWN, SHOWN))],
+        steps=STEPS,
+        side=SIDE,
+        watch_memory=False,
+        network=name,
+        start="random",
     ):
         yield
     if last is None or last.batch != recipe.batch:
         raise UserError("There was too little memory for a whole step.")
-    figures = Figures(last.parameters, last.seconds_per_step, last.megapixel * SHOWN**2 / 1e6)
-    memory.remember(known, asdict(figures))
-    return figures
+    entry = {
+        "parameters": last.parameters,
+        "step": last.seconds_per_step,
+        "image": last.megapixel * SHOWN**2 / 1e6,
+    }
+    memory.remember(known, entry)
+    return _told(name, entry)
 
 
-def _figures(entry: dict[str, Any]) -> Figures | None:
+def _told(name: str, entry: dict[str, Any]) -> NetworkMeasured | None:
     """None where it failed, or where the file of what was measured holds something else."""
     try:
-        return Figures(int(entry["parameters"]), float(entry["step"]), float(entry["image"]))
-    except (KeyError, TypeError, ValueError):
+        found = NetworkMeasured.model_validate({**entry, "network": name, "recipe": RECIPE})
+    except ValidationError:
         return None
-
-
-def _noise() -> LabelledImage:
-    pixels = np.random.default_rng(0).integers(0, 255, (SHOWN, SHOWN), np.uint8)
-    labels = (np.indices(pixels.shape).sum(0) // 8 % 2).astype(np.uint8)
-    return LabelledImage(
-        Image("noise", pixels, "yx"), Image("noise", labels, "yx"), "classes", complete=True
-    )
+    return found if 0 < found.step < math.inf else None

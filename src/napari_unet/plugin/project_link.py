@@ -98,14 +98,15 @@ class ProjectLink:
             if one.project_id is not None:
                 self.project.update_labels(one.project_id, classes=described)
 
-    def keep_settings(self, **values: Any) -> None:
+    def keep_settings(self, session: Session) -> None:
         """Network, preset and their like, where they are not what they were at the last call."""
-        if self.project is None or self.opening:
+        names = ("network", "preset", "settings", "dims", "seed")
+        values = {name: getattr(session, name) for name in names}
+        if self.project is None or self.opening or (self.project, values) == self._settings:
             return
-        now = (self.project, copy.deepcopy(values))
-        if now != self._settings:
-            self._settings = now  # before it is tried: a full disk is told of once
-            self.project.update_settings(**values)
+        # Before it is tried: a full disk is told of once.
+        self._settings = (self.project, copy.deepcopy(values))
+        self.project.update_settings(**values)
 
     def save_curves(self, curves: dict[str, Any]) -> None:
         """Keep the curves of training."""

@@ -155,7 +155,7 @@ class Session:
         while self._later:
             self._guarded(self._later.popleft())
         painting.flush(self, settled=True)
-        self._guarded(self.keep_settings)
+        self._guarded(partial(self.project.keep_settings, self))
         for event in self.engine.poll():
             self._guarded(partial(self.handle, event))
         for text in self.project.take_notes():
@@ -163,16 +163,6 @@ class Session:
         self.looking.tick()
         self.first_answers.tick()
         self.forecasting.tick()
-
-    def keep_settings(self) -> None:
-        """What the network is to be, in the project; errors are UserErrors."""
-        self.project.keep_settings(
-            network=self.network,
-            preset=self.preset,
-            settings=self.settings,
-            dims=self.dims,
-            seed=self.seed,
-        )
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """What goes wrong in one must not lose those after it."""
@@ -400,7 +390,7 @@ class Session:
         if self.closed:
             return
         self.flush()
-        self._guarded(self.keep_settings)
+        self._guarded(partial(self.project.keep_settings, self))
         self.save_curves(now=True)
         self.forecasting.close()
         self.closed = True

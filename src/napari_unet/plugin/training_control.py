@@ -78,7 +78,7 @@ def train(session: Session) -> None:
     )
     if not sent:
         training.phase = "failed"
-    session.keep_settings()
+    session.project.keep_settings(session)
     session.training_changed.emit()
 
 

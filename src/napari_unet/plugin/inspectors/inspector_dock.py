@@ -15,7 +15,6 @@ from qtpy.QtWidgets import QMainWindow, QVBoxLayout
 from napari_unet.errors import UserError
 from napari_unet.plugin.closing import ClosedDock
 from napari_unet.plugin.images import ImageEntry
-from napari_unet.plugin.inspectors.background import Background
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.main_dock import drive, end_session, session_of
 from napari_unet.plugin.threads import in_thread
@@ -33,8 +32,6 @@ class InspectorDock(Section, ClosedDock):
     """
 
     PERIOD = 250
-    _background: Background | None = None
-    """Long work of a subclass, which ends with the dock."""
 
     def __init__(self, viewer: Any) -> None:
         super().__init__(session_of(viewer))
@@ -57,8 +54,6 @@ class InspectorDock(Section, ClosedDock):
         def gone(*_: Any) -> None:
             if (dock := weak()) is not None and not dock.released:
                 dock.released = True
-                if dock._background is not None:
-                    dock._background.stop()
                 Section.release(dock)
 
         self.destroyed.connect(gone)
