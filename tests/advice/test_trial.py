@@ -46,9 +46,9 @@ def test_large_images_are_extrapolated(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     from napari_unet.advice import dry_run as module
 
-    noise = module._noise
+    noise = module.noise
     monkeypatch.setattr(module, "LARGEST", 32)
-    monkeypatch.setattr(module, "_noise", lambda c, s: seen.append(s) or noise(c, s))
+    monkeypatch.setattr(module, "noise", lambda s, *a: seen.append(s) or noise(s, *a))
     assert dry_run(SMALL).image_seconds > 0
     assert seen == [(32, 32)]
 

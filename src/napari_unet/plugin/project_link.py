@@ -183,7 +183,6 @@ def open_project(session: Session, folder: str | Path) -> None:
     session.forecasting.load()
     session.classes_changed.emit()
     session.curves_changed.emit()
-    session.settings_changed.emit()
     session.training_changed.emit()
     session.project_changed.emit()
     session.project.opening = False

@@ -125,9 +125,11 @@ def test_work_ends_where_the_window_goes_with_the_dock(dock: ScoreDock, qtbot: A
 
     def work(stale: Any) -> Any:
         begun.set()
-        while not stale():
+        for _ in range(1500):
+            if stale():
+                ended.set()
+                return
             time.sleep(0.01)
-        ended.set()
         yield
 
     dock._background.start(work)
