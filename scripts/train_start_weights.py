@@ -1,6 +1,7 @@
-"""Train the general start weights on drawn scenes and write them as a model file.
+"""Train the general start weights on drawn scenes: a model file, and the same as .safetensors.
 
-They learn from what napari_unet.start.scenes draws and from nothing else.
+They learn from what napari_unet.start.scenes draws and from nothing else. The second file is what
+comes with the package, src/napari_unet/start/general-2d.safetensors.
 
 python scripts/train_start_weights.py OUT.unet [--scenes 2500] [--steps 5000] [--seed 0]
 """
@@ -13,7 +14,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from safetensors.torch import save_file
+
 from napari_unet.core.run import prepare
+from napari_unet.start.general import packed
 from napari_unet.start.scenes import draw
 from napari_unet.training.events import Failed, Progress
 
@@ -53,7 +57,9 @@ def main() -> None:
                 run.model().save(options.out)
         if isinstance(event, Failed):
             sys.exit(event.message)
-    run.model().save(options.out)
+    model = run.model()
+    model.save(options.out)
+    save_file(packed(model.network.state_dict()), options.out.with_suffix(".safetensors"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from napari_unet.core import make_trainer
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.networks import registry
-from napari_unet.start.general import FILE, general_weights
+from napari_unet.start.general import FILE, general_weights, shortened
 from napari_unet.start.scenes import draw
 from napari_unet.training.data import LabelledImage
 
@@ -45,6 +45,29 @@ def test_they_fit_the_live_network_and_any_number_of_channels(channels: int) -> 
     with torch.no_grad():
         coloured = network(grey.expand(1, channels, 64, 64))
         torch.testing.assert_close(coloured, one(grey), atol=1e-3, rtol=1e-3)
+
+
+def test_short_filters_say_the_same_and_turn_faster() -> None:
+    torch.manual_seed(0)
+    long = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=LIVE)
+    images = torch.randn(4, 1, 64, 64)
+    for _ in range(40):
+        long(images)  # batch statistics
+    weights = long.eval().state_dict()
+    short = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=LIVE).eval()
+    short.load_state_dict(shortened(weights, 0.5))
+    with torch.no_grad():
+        # Not quite: the normalisation adds 1e-5 to the variance.
+        torch.testing.assert_close(short(images), long(images), atol=0.02, rtol=0.0)
+    changed = [
+        name
+        for name, value in short.state_dict().items()
+        if value.dim() == 4 and not torch.equal(value, weights[name])
+    ]
+    # All 3 x 3 convolutions; not the up-convolutions and the head, which nothing normalises.
+    assert len(changed) == 2 * 9
+    for name in changed:
+        assert float(short.state_dict()[name].flatten(1).norm(dim=1).mean()) == pytest.approx(0.5)
 
 
 def test_other_networks_have_none() -> None:

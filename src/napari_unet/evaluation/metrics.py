@@ -164,6 +164,7 @@ METRICS: Mapping[str, Metric] = {
     "warping_error_test_optimal": _optimal("warping error", em.warping_error),
     "rand_error_test_optimal": _optimal("Rand error", em.rand_error),
     "pixel_error_test_optimal": _optimal("pixel error", em.pixel_error),
+    "pixel_f_error_test_optimal": _optimal("1 - F of the pixels inside cells", em.pixel_f_error),
 }
 
 BY_CLASS: Mapping[str, Callable[[Any], Any]] = {"iou": overlap.iou, "dice": overlap.dice}

@@ -50,6 +50,22 @@ def test_stacks_are_scored_by_section() -> None:
     )
 
 
+def test_pixel_error_of_the_leader_board_is_one_minus_dice() -> None:
+    for seed in range(3):
+        probability, truth = slices(seed)
+        skipped = np.random.default_rng(seed).random(truth.shape) < 0.1
+        found, true = probability[~skipped] > 0.4, truth[~skipped]
+        hits, false, missed = (found & true).sum(), (found & ~true).sum(), (~found & true).sum()
+        precision, recall = hits / (hits + false), hits / (hits + missed)
+        expected = 1 - 2 * precision * recall / (precision + recall)
+        assert em.pixel_f_error(probability, truth, 0.4, skipped) == pytest.approx(expected)
+    assert em.pixel_f_error(TRUTH.astype(float), TRUTH) == 0
+    assert em.pixel_f_error(1 - TRUTH.astype(float), TRUTH) == 1
+    assert np.isnan(em.pixel_f_error(np.zeros((4, 4)), np.zeros((4, 4), bool)))
+    with pytest.raises(UserError):
+        em.pixel_f_error(np.zeros((4, 4)), np.zeros((4, 5), bool))
+
+
 def test_sections_without_cells_are_left_out() -> None:
     probability = np.stack([TRUTH, TRUTH]).astype(float)
     truth = np.stack([TRUTH, np.zeros_like(TRUTH)])

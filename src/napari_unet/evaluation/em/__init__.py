@@ -18,6 +18,7 @@ from napari_unet.evaluation.em.scores import (
     by_section,
     cells,
     pixel_error,
+    pixel_f_error,
     rand_error,
 )
 from napari_unet.evaluation.em.warping import Warping, warp, warping_error
@@ -32,6 +33,7 @@ __all__ = [
     "by_section",
     "cells",
     "pixel_error",
+    "pixel_f_error",
     "rand_error",
     "rand_sums",
     "v_info",

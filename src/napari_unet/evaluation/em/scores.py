@@ -36,6 +36,25 @@ def pixel_error(
     return float(counted.mean()) if counted.size else float("nan")
 
 
+def pixel_f_error(
+    probability: Array, truth: Array, threshold: float = 0.5, ignore: Mask | None = None
+) -> float:
+    """1 - F-score of the pixels inside cells: the *pixel error* on the challenge's leader board.
+
+    F = 2 TP / (2 TP + FP + FN) with cells as positives, which is their Dice coefficient. Where
+    cells fill most of the picture it is much smaller than `pixel_error` of the same picture: the
+    two must not be compared. Arguments and errors as there; nan without a cell in either.
+
+    Source: rules of the ISBI 2012 challenge ("1 - the maximal F-score of pixel similarity", over
+    thresholds: `best_threshold`).
+    """
+    must_fit(probability, truth, ignore)
+    kept = np.ones(truth.shape, bool) if ignore is None else ~ignore
+    found, true = (probability > threshold) & kept, (truth != 0) & kept
+    both = int(found.sum()) + int(true.sum())
+    return float((found != true).sum()) / both if both else float("nan")
+
+
 def cells(mask: Mask, *, thin: bool = False) -> npt.NDArray[np.int32]:
     """Number the cells of one section or volume: parts that are connected over sides or faces.
 
