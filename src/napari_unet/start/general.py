@@ -41,13 +41,16 @@ def general_weights(
 
 @cache
 def _weights() -> dict[str, Tensor]:
+    return shortened(_file())
+
+
+@cache
+def _file() -> dict[str, Tensor]:
     content = resources.files("napari_unet.start").joinpath(FILE).read_bytes()
-    return shortened(
-        {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in load(content).items()
-        }
-    )
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in load(content).items()
+    }
 
 
 def shortened(weights: Mapping[str, Tensor], length: float = LENGTH) -> dict[str, Tensor]:
