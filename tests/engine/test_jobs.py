@@ -199,6 +199,30 @@ def test_predict_files(engine: Any, tmp_path: Path) -> None:
     assert (last.done, last.total) == (1000, 1000)
 
 
+def test_predict_files_goes_on_where_it_was_cancelled(engine: Any, tmp_path: Path) -> None:
+    train(engine)
+    out = tmp_path / "out"
+    for name, size in (("a", 64), ("b", 384)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", engine.disks(size)[0])
+    images = str(tmp_path / "?.tif")
+
+    def begin(job: str) -> None:
+        engine.send(PredictFiles(job=job, images=images, out=str(out), tile=16))
+
+    begin("f")
+    engine.wait("job_progress", lambda event: event.text.startswith("b.tif"))
+    engine.send(Cancel(job="f"))
+    assert engine.wait("job_failed").cancelled
+    assert not (out / "b.classes.tif").exists()
+    begin("g")
+    files = engine.wait("job_finished").result["files"]
+    assert [Path(p).name for p in files] == ["a.classes.tif", "b.classes.tif"]
+    told = [e.message for e in engine.of("notice")]
+    assert any("a was predicted before" in text for text in told)
+    assert any("tiles were done before" in text for text in told)
+    assert sorted(p.name for p in out.iterdir()) == ["a.classes.tif", "b.classes.tif"]
+
+
 def test_boundary_weights(engine: Any) -> None:
     image, _ = engine.disks()
     id = engine.open(image)

@@ -180,7 +180,10 @@ def _report(job: str, one: TilePrediction, truth: _Truth, total: int) -> TileDon
 
 
 def predict_files(command: PredictFiles, source: TrainingService) -> Job:
-    """Files of a folder into another; those that cannot be predicted are told and left out."""
+    """Files of a folder into another; those that cannot be predicted are told and left out.
+
+    Cancelled, or killed with the engine, the same command goes on where it was.
+    """
     written: list[str] = []
     progress = predict_paths(
         source.model(),
@@ -192,6 +195,7 @@ def predict_files(command: PredictFiles, source: TrainingService) -> Job:
         device=source.device,
         precision=source.precision,
         axes=command.axes,
+        resume=True,
     )
     for one in progress:
         written += map(str, one.written)
