@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from small_models import make_model
 
 from napari_unet.annotations.boundary_weights import boundary_weights
 from napari_unet.core import FileProgress
@@ -26,6 +27,7 @@ from napari_unet.engine.protocol import (
     SetLabels,
     StopTraining,
 )
+from napari_unet.images.image import Image
 
 DTYPES = {"probability": "f4", "classes": "u1", "objects": "i4", "uncertainty": "f4"}
 
@@ -307,3 +309,29 @@ def test_what_there_is_to_say_about_a_file_reaches_the_user(
     command = PredictFiles(job="f", images="a.tif", out="out")
     notices = [e for events in jobs.predict_files(command, source) for e in events]
     assert [e.message for e in notices if e.type == "notice"] == ["a.tif: float32 is used."]
+
+
+@pytest.mark.parametrize("chosen", ["auto", "bf16"])
+def test_images_are_checked_against_float32_as_files_are(
+    monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    model = make_model("unet", width=2, depth=1, padding="same", norm="batch", dropout=0.0)
+
+    def settled(model: Any, image: Any, predictor: Any, device: str) -> Any:
+        slow = model.predictor(device, "float32")
+        slow.notes.append("float32 is used.")
+        return slow
+
+    monkeypatch.setattr(jobs, "settle", settled)
+    image = Image("cells", np.zeros((32, 32), np.uint8), "yx")
+    workspace: Any = SimpleNamespace(image=lambda id: image, labels={})
+    source: Any = SimpleNamespace(model=lambda: model, device="cpu", precision=chosen)
+    whole = Predict(job="p", image="i", outputs={})
+    part = whole.model_copy(update={"indices": ((),), "box": ((0, 16), (0, 16))})
+
+    def told(command: Predict) -> list[str]:
+        events = [e for some in jobs.predict(command, workspace, source) for e in some]
+        return [e.message for e in events if e.type == "notice"]
+
+    assert told(whole) == (["cells: float32 is used."] if chosen == "auto" else [])
+    assert told(part) == []

@@ -89,7 +89,7 @@ def _settle(
     slow = model.predictor(device, "float32")
     slow.notes.append(
         f"In {fast.precision} the classes of {apart[1]:.2%} of the pixels would change: float32 is "
-        f"used (--precision {fast.precision} is faster)."
+        f"used. It is slower: asked for by name, the precision {fast.precision} is kept."
     )
     return slow
 

@@ -17,6 +17,7 @@ from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.annotations.targets import make_target
 from napari_unet.core import predict_files as predict_paths
 from napari_unet.core.dry_run import measure
+from napari_unet.core.fast_prediction import settle
 from napari_unet.engine.arrays import open_array
 from napari_unet.engine.protocol import (
     Attention,
@@ -67,9 +68,11 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
     like = model.as_image(workspace.image(command.like)) if command.like is not None else None
     if command.box is not None and (len(indices) != 1 or "objects" in arrays):
         raise UserError("A part is predicted of one plane at a time, and objects only of a whole.")
-    predictor = model.predictor(
-        command.device or source.device, command.precision or source.precision
-    )
+    device, precision = command.device or source.device, command.precision or source.precision
+    predictor = model.predictor(device, precision)
+    if precision == "auto" and command.box is None:
+        # As on the command line. A part is wanted at once, and nobody keeps it.
+        predictor = settle(model, image, predictor, device)
     truth = _Truth(workspace.labels.get(command.image))
     whole = np.empty(0, np.float32)
     if "objects" in arrays:
@@ -92,7 +95,11 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
             _report(command.job, one, truth, one.total // len(indices)),
             JobProgress(job=command.job, done=one.number, total=one.total),
         )
-    yield (JobFinished(job=command.job, result={"notes": predictor.notes}),)
+    name = opened.name
+    notices = [
+        NoticeGiven(message=f"{name}: {text}", image=command.image) for text in predictor.notes
+    ]
+    yield (*notices, JobFinished(job=command.job, result={"notes": predictor.notes}))
 
 
 def _open_outputs(command: Predict, image: Image, n_classes: int) -> dict[str, Any]:
