@@ -387,7 +387,8 @@ def origin(records: list[Record]) -> str:
     found = []
     for one in records:
         m = one["machine"]
-        text = f"{m['date']}, version {one['version']}, torch {m['torch']}, {m['threads']} threads"
+        threads = f"{m['threads']} thread" + ("s" if m["threads"] != 1 else "")
+        text = f"{m['date']}, version {one['version']}, torch {m['torch']}, {threads}"
         found.append(f"{text}, {m['cpu']}")
     return "Measured " + "; ".join(dict.fromkeys(found)) + "." if found else ""
 
