@@ -79,7 +79,8 @@ def test_all_metrics_of_classes() -> None:
     assert all(spans[k][0] <= report["mean"][k] <= spans[k][1] for k in report["mean"])
     report = evaluate(cases, "classes", optimal)
     pairs = [(c.probability[1], c.truth) for c in cases]
-    for name, error in zip(optimal, (em.warping_error, em.rand_error, em.pixel_error), strict=True):
+    errors = (em.warping_error, em.rand_error, em.pixel_error, em.pixel_f_error)
+    for name, error in zip(optimal, errors, strict=True):
         by_image = [em.best_threshold(error, [pair]).error for pair in pairs]
         assert [i[name] for i in report["images"]] == pytest.approx(by_image)
         best = em.best_threshold(error, pairs).error
