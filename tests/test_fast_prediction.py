@@ -125,6 +125,7 @@ def test_the_user_is_told_of_float32(
     *_, last = predict_files(model, image, tmp_path / "second", ["classes"], device="cpu")
     assert len(last.notes) == 1
     assert "float32 is used" in last.notes[0]
+    assert "the precision bf16 is kept" in last.notes[0]
 
 
 def test_measuring_that_fails_ends_no_prediction(

@@ -170,7 +170,7 @@ def score(moment: Moment, folder: Path, settings: dict[str, Any], *, last: bool)
         chosen_on = predicted(model, settings["threshold_on"], rotations)
         tested = predicted(model, settings["test"], rotations)
         before = point.setdefault(name, {})
-        for error in wanted - set(before):
+        for error in (e for e in ERRORS if e in wanted and e not in before):
             before[error] = figures(error, tested, chosen_on, settings["fill"])
     point = rounded(point, 6)
     rand, pixel = (point["views"][e]["test_optimal"]["error"] for e in ("rand", "pixel"))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_unet.errors import UserError
+from napari_unet.evaluation import overlap
 from napari_unet.evaluation.em import clustering
 from napari_unet.evaluation.em.clustering import Agreement
 from napari_unet.evaluation.shapes import must_fit
@@ -49,10 +50,9 @@ def pixel_f_error(
     thresholds: `best_threshold`).
     """
     must_fit(probability, truth, ignore)
-    kept = np.ones(truth.shape, bool) if ignore is None else ~ignore
-    found, true = (probability > threshold) & kept, (truth != 0) & kept
-    both = int(found.sum()) + int(true.sum())
-    return float((found != true).sum()) / both if both else float("nan")
+    kept = ... if ignore is None else ~ignore
+    found, true = (probability > threshold)[kept], (truth != 0)[kept]
+    return float(1 - overlap.dice(overlap.confusion(found, true, 2))[1])
 
 
 def cells(mask: Mask, *, thin: bool = False) -> npt.NDArray[np.int32]:
