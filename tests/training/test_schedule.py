@@ -10,7 +10,12 @@ from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
 from napari_unet.training.presets import preset
 from napari_unet.training.schedule import LAST_RATE, learning_rate, part_done
-from napari_unet.training.tile_size import SMALLEST_TILE, fitting_tile, smaller_tile
+from napari_unet.training.tile_size import (
+    SMALLEST_TILE,
+    fitting_tile,
+    smaller_step,
+    smaller_tile,
+)
 
 
 def test_the_rate_rises_holds_and_falls() -> None:
@@ -72,3 +77,18 @@ def test_shrinking_ends_at_small_tiles_the_network_can_make(
         assert sum(smaller_tile(shape, tile)) < sum(tile)
         tile = smaller_tile(shape, tile)
     assert max(tile) < SMALLEST_TILE + 2 * max(shape.stride)
+
+
+def test_a_step_shrinks_its_batch_before_its_tile_and_ends() -> None:
+    shape = registry.geometry("unet", {}, 2)
+    batch, tile = 5, fitting_tile(shape, 192, [(512, 512)])
+    first = tile
+    for expected in (2, 1):
+        batch, tile = smaller_step(shape, batch, tile)
+        assert (batch, tile) == (expected, first)
+    for _ in range(20):
+        before = batch, tile
+        batch, tile = smaller_step(shape, batch, tile)
+    assert (batch, tile) == before
+    assert batch == 1
+    assert max(tile) < first[0]

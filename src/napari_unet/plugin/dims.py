@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_unet.engine.protocol import Index
 from napari_unet.errors import UserError
-from napari_unet.plugin.images import open_command
+from napari_unet.plugin.images import ImageEntry, open_command
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -46,3 +47,13 @@ def know_dims(session: Session, dims: int) -> None:
     session.tiles, session.tiles_of = {}, None
     session.tiles_changed.emit()
     session.settings_changed.emit()
+
+
+def engine_dims(session: Session, entry: ImageEntry) -> int:
+    """How the engine sees an image: as a volume only where there is a z."""
+    return 3 if session.dims == 3 and "z" in entry.image.axes else 2
+
+
+def engine_index(session: Session, entry: ImageEntry, index: Index) -> Index:
+    """The leading position by which the engine knows a plane: without z in 3D."""
+    return index[:-1] if engine_dims(session, entry) == 3 else index

@@ -8,7 +8,6 @@ time. It works with :class:`napari.components.ViewerModel`, so that tests need n
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,21 +22,18 @@ from napari_unet.engine.inspecting import SnapshotKept
 from napari_unet.engine.protocol import (
     Box,
     ClassInfo,
-    CloseImage,
     Event,
     Index,
     NetworkMeasured,
 )
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
-from napari_unet.plugin import classes, derived, painting, regions
-from napari_unet.plugin.channels import channels_first, needs_channels_first
+from napari_unet.plugin import classes, dims, opening, painting, regions
 from napari_unet.plugin.correcting import Correcting
-from napari_unet.plugin.dims import know_dims, set_dims
 from napari_unet.plugin.engine_events import handle
 from napari_unet.plugin.first_answers import FirstAnswers
 from napari_unet.plugin.forecasting import Forecasting
-from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
+from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.looking import Looking
 from napari_unet.plugin.project_link import ProjectLink
@@ -164,6 +160,10 @@ class Session:
         self.first_answers.tick()
         self.forecasting.tick()
 
+    def later(self, act: Callable[[], None]) -> None:
+        """Do it in the next tick; any thread may ask for it."""
+        self._later.append(act)
+
     def _guarded(self, act: Callable[[], None]) -> None:
         """What goes wrong in one must not lose those after it."""
         try:
@@ -188,109 +188,40 @@ class Session:
     # ------------------------------------------------------------ images
 
     def use_image(self, layer: Any, axes: str | None = None) -> ImageEntry:
-        """Know an Image layer and make it the current one.
-
-        Raises
-        ------
-        UserError
-            It cannot be used; the sentence says why.
-        """
-        entry = self.images.get(id(layer))
-        if entry is not None and (axes is None or axes == entry.image.axes):
-            self.current = entry
-            return entry
-        image = describe(layer, axes)
-        if entry is not None:
-            self.forget_image(entry)
-        if needs_channels_first(image.axes):
-            first = channels_first(self.viewer, layer, image.axes)
-            self.tell(
-                "info",
-                f"{first.name} was added: labels have no channels, so they must come first.",
-            )
-            return self.use_image(first)
-        self.numbers += 1
-        entry = ImageEntry(f"image-{self.numbers}", layer, image)
-        self.images[id(layer)] = entry
-        self.current = entry
-        self.listen(layer.events.data, lambda e: self._image_replaced(layer))
-        self.listen(layer.events.name, lambda e: derived.rename(self.viewer, entry))
-        self.images_changed.emit()
-        return entry
+        """See :func:`opening.use_image`."""
+        return opening.use_image(self, layer, axes)
 
     def open_in_engine(self, entry: ImageEntry) -> None:
-        """Make the pixels readable for the engine, once."""
-        if entry.ref is None:
-            send_image(self.engine, entry, self._image_read)
-
-    def _image_read(self, entry: ImageEntry, problem: str) -> None:
-        def finish() -> None:
-            waiting, entry.waiting = entry.waiting, []
-            entry.ready, entry.problem = not problem, problem
-            if problem:
-                self.tell("error", problem)
-            else:
-                self.send(open_command(entry, self.engine_dims(entry)))
-                known = self.labels.get(entry.id)
-                if known is not None:
-                    self.send(known.command())
-            for act in waiting:
-                act()
-
-        if threading.current_thread() is threading.main_thread():
-            finish()
-        else:
-            self._later.append(finish)
+        """See :func:`opening.open_in_engine`."""
+        opening.open_in_engine(self, entry)
 
     def when_read(self, entry: ImageEntry, act: Callable[[], None]) -> None:
-        """Call ``act`` once the engine can read the image, or cannot (see ``entry.problem``)."""
-        if entry.ready:
-            act()
-            return
-        entry.waiting.append(act)
-        if entry.problem:  # try once more
-            entry.ref, entry.problem = None, ""
-        self.open_in_engine(entry)
-
-    def engine_dims(self, entry: ImageEntry) -> int:
-        """How the engine sees an image: as a volume only where there is a z."""
-        return 3 if self.dims == 3 and "z" in entry.image.axes else 2
-
-    def engine_index(self, entry: ImageEntry, index: Index) -> Index:
-        """The leading position by which the engine knows a plane: without z in 3D."""
-        return index[:-1] if self.engine_dims(entry) == 3 else index
-
-    def set_dims(self, dims: int) -> None:
-        """See :func:`dims.set_dims`."""
-        set_dims(self, dims)
-
-    def know_dims(self, dims: int) -> None:
-        """See :func:`dims.know_dims`."""
-        know_dims(self, dims)
+        """See :func:`opening.when_read`."""
+        opening.when_read(self, entry, act)
 
     def forget_image(self, entry: ImageEntry) -> None:
-        """The layer is gone or has other axes now."""
-        self.images = {k: e for k, e in self.images.items() if e is not entry}
-        self.labels.pop(entry.id, None)
-        self.attached = {k: one for k, one in self.attached.items() if one.entry is not entry}
-        self.regions.pop(entry.id, None)
-        if entry.ref is not None:
-            self.send(CloseImage(id=entry.id))
-        if self.current is entry:
-            self.current = None
-        self.images_changed.emit()
+        """See :func:`opening.forget_image`."""
+        opening.forget_image(self, entry)
 
-    def _image_replaced(self, layer: Any) -> None:
-        entry = self.images.get(id(layer))
-        if entry is None:
-            return
-        data = layer_data(layer)
-        if tuple(data.shape) != tuple(entry.image.data.shape):
-            self.forget_image(entry)
-            self.tell("warning", f"{layer.name} has another size now: choose its labels again.")
-        else:
-            entry.image, entry.ref = describe(layer, entry.image.axes), None
-            self.open_in_engine(entry)
+    def entry_of(self, image_id: str) -> ImageEntry | None:
+        """The image with an id, while its layer exists."""
+        return next((e for e in self.images.values() if e.id == image_id), None)
+
+    def engine_dims(self, entry: ImageEntry) -> int:
+        """See :func:`dims.engine_dims`."""
+        return dims.engine_dims(self, entry)
+
+    def engine_index(self, entry: ImageEntry, index: Index) -> Index:
+        """See :func:`dims.engine_index`."""
+        return dims.engine_index(self, entry, index)
+
+    def set_dims(self, number: int) -> None:
+        """See :func:`dims.set_dims`."""
+        dims.set_dims(self, number)
+
+    def know_dims(self, number: int) -> None:
+        """See :func:`dims.know_dims`."""
+        dims.know_dims(self, number)
 
     # ------------------------------------------------------------ labels
 
@@ -342,11 +273,7 @@ class Session:
         """See :func:`regions.mark_complete`."""
         regions.mark_complete(self, entry, box)
 
-    # ------------------------------------------------------------ what is there
-
-    def entry_of(self, image_id: str) -> ImageEntry | None:
-        """The image with an id, while its layer exists."""
-        return next((e for e in self.images.values() if e.id == image_id), None)
+    # ------------------------------------------------------------ jobs
 
     def drop_job(self, job_id: str, reason: str = "") -> None:
         """A job will not be done: ``reason``, or it was cancelled."""
@@ -378,7 +305,7 @@ class Session:
             if drawn is layer:
                 del self.regions[image_id]
                 # Not when all layers go because the window does.
-                self._later.append(partial(regions.forget_regions, self, image_id))
+                self.later(partial(regions.forget_regions, self, image_id))
 
     def listen(self, emitter: Any, callback: Callable[..., None]) -> None:
         """Connect for as long as the session lives."""

@@ -42,6 +42,16 @@ def smaller_tile(geometry: Geometry, tile: tuple[int, ...]) -> tuple[int, ...]:
     return _at_most(geometry, [max(n // 2, min(n, SMALLEST_TILE)) for n in tile])
 
 
+def smaller_step(
+    geometry: Geometry, batch: int, tile: tuple[int, ...]
+) -> tuple[int, tuple[int, ...]]:
+    """Batch and tile of a step that needs half of the memory: half the batch, then half the tile.
+
+    Both as they were when nothing is left to halve.
+    """
+    return (batch // 2, tile) if batch > 1 else (batch, smaller_tile(geometry, tile))
+
+
 def _at_most(geometry: Geometry, wish: Sequence[int]) -> tuple[int, ...]:
     return tuple(
         base + max(0, (n - base) // stride) * stride

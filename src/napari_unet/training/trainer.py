@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -24,7 +23,6 @@ from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, free_memory, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.speed import way_for_training
-from napari_unet.training.averaging import RECENT
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import (
     Checkpoint,
@@ -39,6 +37,7 @@ from napari_unet.training.events import (
 )
 from napari_unet.training.first_answer import BATCHES, undeformed
 from napari_unet.training.learner import Learner
+from napari_unet.training.pace import Pace
 from napari_unet.training.presets import Preset
 from napari_unet.training.previews import Previews
 from napari_unet.training.recovery import DIVERGED, Recovery
@@ -46,7 +45,7 @@ from napari_unet.training.sampler import Batch, draw_batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
 from napari_unet.training.shares import follow_images
 from napari_unet.training.state import restore, state_of
-from napari_unet.training.tile_size import fitting_tile, smaller_tile
+from napari_unet.training.tile_size import fitting_tile, smaller_step
 from napari_unet.training.validator import Validator
 
 LONGEST_STOP = 2.0
@@ -230,13 +229,13 @@ class Trainer:
         last_checkpoint = self.seconds
         self._validator.start_clock(self.seconds)
         recovery = Recovery(self.learner)
-        durations: deque[float] = deque(maxlen=20)
+        pace = Pace()
         if self._new_head and self.step == 0 and self._fit_last_layer():
             yield Fitted(self.seconds)
             yield from self._previews()
         while not self._stopping:
             clock = time.perf_counter()
-            ending = self._ending(budget, durations) if budget is not None else 0.0
+            ending = pace.kept_free(budget, self._score_takes(pace)) if budget is not None else 0.0
             done = part_done(self.step, steps, self.seconds - began, budget, ending)
             if done >= 1:
                 break
@@ -246,7 +245,7 @@ class Trainer:
             value = self._try_step()
             if value is None:
                 shrunk = self._shrink()
-                durations.clear()
+                pace.begin_anew()
                 self.seconds += time.perf_counter() - clock
                 if not shrunk:
                     yield Failed(NO_MEMORY, self._fault)
@@ -265,18 +264,19 @@ class Trainer:
                 yield notice
                 continue
             self.losses.append(value)
-            durations.append(time.perf_counter() - clock)
-            self.seconds += durations[-1]
+            took = time.perf_counter() - clock
+            pace.took(took)
+            self.seconds += took
             progress = partial(
                 Progress,
                 step=self.step,
                 loss=value,
-                steps_per_second=len(durations) / sum(durations),
+                steps_per_second=pace.steps_per_second,
                 learning_rate=rate,
             )
             yield progress(seconds=self.seconds)
             yield from self._previews()
-            if self._validator.due(self.seconds, self._pace(durations), self.geometry.halo):
+            if self._validator.due(self.seconds, self._score_takes(pace)):
                 validation = self._validate()
                 yield progress(seconds=self.seconds, validation=validation)
             pause = max(15.0, 20 * self.checkpoint_cost)
@@ -288,7 +288,7 @@ class Trainer:
             yield self._go_back(recovery)
         self.averaged()
         self.seconds += time.perf_counter() - clock
-        expected = self._validator.expected(self._pace(durations), self.geometry.halo)
+        expected = self._score_takes(pace)
         # Whoever presses Stop wants the model now.
         wanted = self.step > first and (expected < LONGEST_STOP or not self._stopping)
         last = self._validate() if wanted and self._validator.active else None
@@ -296,20 +296,10 @@ class Trainer:
         reason = "stopped" if self._stopping else "steps" if steps is not None else "budget"
         yield Finished(self.step, self.seconds, reason, last)
 
-    def _ending(self, budget: float, durations: Collection[float]) -> float:
-        """Seconds to keep free at the end: for the batch statistics and the last validation.
-
-        The first step of all, slow for once, says little about them: hence the bounds. Statistics
-        need the way forth alone, a third of a step.
-        """
-        statistics = RECENT / 3 * min(durations, default=0.0)
-        score = self._validator.expected(self._pace(durations), self.geometry.halo)
-        return min(statistics, 0.15 * budget) + min(score, 0.3 * budget)
-
-    def _pace(self, durations: Collection[float]) -> float:
-        """Seconds that learning takes for a pixel of the network's input."""
+    def _score_takes(self, pace: Pace) -> float:
+        """Seconds that the next score takes, as far as the pace of learning tells."""
         pixels = self.batch * math.prod(self.geometry.input_size(self.tile))
-        return min(durations, default=0.0) / pixels
+        return self._validator.expected(pace.step / pixels, self.geometry.halo)
 
     def _try_step(self) -> float | None:
         """The loss of one step, or None when memory ran out.
@@ -379,14 +369,9 @@ class Trainer:
         """Halve the batch, then the tile; False when nothing is left to halve."""
         self.learner.optimiser.zero_grad(set_to_none=True)
         free_memory(self.device)
-        smaller = smaller_tile(self.geometry, self.tile)
-        if self.batch > 1:
-            self.batch //= 2
-        elif smaller != self.tile:
-            self.tile = smaller
-        else:
-            return False
-        return True
+        before = self.batch, self.tile
+        self.batch, self.tile = smaller_step(self.geometry, self.batch, self.tile)
+        return before != (self.batch, self.tile)
 
     def _class_balance(self) -> Tensor:
         balance = self.data.balance(self.classes, self.preset.balance)

@@ -71,9 +71,9 @@ class Validator:
         """Training goes on at ``seconds``: the first score comes a while later."""
         self._last = seconds
 
-    def due(self, seconds: float, pace: float, halo: tuple[int, ...]) -> bool:
-        """Whether it is time for the next score."""
-        pause = max(OFTEN, SHARE * self.expected(pace, halo))
+    def due(self, seconds: float, takes: float) -> bool:
+        """Whether it is time for the next score, which takes some seconds."""
+        pause = max(OFTEN, SHARE * takes)
         return self.active and seconds - self._last >= pause
 
     def expected(self, pace: float, halo: tuple[int, ...]) -> float:

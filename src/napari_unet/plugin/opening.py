@@ -1,0 +1,111 @@
+"""Images in use: which layers they are, and that the engine can read their pixels."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_unet.engine.protocol import CloseImage
+from napari_unet.plugin import derived
+from napari_unet.plugin.channels import channels_first, needs_channels_first
+from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
+
+if TYPE_CHECKING:
+    from napari_unet.plugin.session import Session
+
+
+def use_image(session: Session, layer: Any, axes: str | None = None) -> ImageEntry:
+    """Know an Image layer and make it the current one.
+
+    Raises
+    ------
+    UserError
+        It cannot be used; the sentence says why.
+    """
+    entry = session.images.get(id(layer))
+    if entry is not None and (axes is None or axes == entry.image.axes):
+        session.current = entry
+        return entry
+    image = describe(layer, axes)
+    if entry is not None:
+        forget_image(session, entry)
+    if needs_channels_first(image.axes):
+        first = channels_first(session.viewer, layer, image.axes)
+        session.tell(
+            "info", f"{first.name} was added: labels have no channels, so they must come first."
+        )
+        return use_image(session, first)
+    session.numbers += 1
+    entry = ImageEntry(f"image-{session.numbers}", layer, image)
+    session.images[id(layer)] = entry
+    session.current = entry
+    session.listen(layer.events.data, lambda e: _replaced(session, layer))
+    session.listen(layer.events.name, lambda e: derived.rename(session.viewer, entry))
+    session.images_changed.emit()
+    return entry
+
+
+def open_in_engine(session: Session, entry: ImageEntry) -> None:
+    """Make the pixels readable for the engine, once."""
+    if entry.ref is None:
+        send_image(session.engine, entry, lambda known, problem: _read(session, known, problem))
+
+
+def when_read(session: Session, entry: ImageEntry, act: Callable[[], None]) -> None:
+    """Call ``act`` once the engine can read the image, or cannot (see ``entry.problem``)."""
+    if entry.ready:
+        act()
+        return
+    entry.waiting.append(act)
+    if entry.problem:  # try once more
+        entry.ref, entry.problem = None, ""
+    open_in_engine(session, entry)
+
+
+def forget_image(session: Session, entry: ImageEntry) -> None:
+    """The layer is gone or has other axes now."""
+    session.images = {k: e for k, e in session.images.items() if e is not entry}
+    session.labels.pop(entry.id, None)
+    session.attached = {k: one for k, one in session.attached.items() if one.entry is not entry}
+    session.regions.pop(entry.id, None)
+    if entry.ref is not None:
+        session.send(CloseImage(id=entry.id))
+    if session.current is entry:
+        session.current = None
+    session.images_changed.emit()
+
+
+def _read(session: Session, entry: ImageEntry, problem: str) -> None:
+    """The pixels are there, or why not; large ones come from a thread."""
+
+    def finish() -> None:
+        waiting, entry.waiting = entry.waiting, []
+        entry.ready, entry.problem = not problem, problem
+        if problem:
+            session.tell("error", problem)
+        else:
+            session.send(open_command(entry, session.engine_dims(entry)))
+            known = session.labels.get(entry.id)
+            if known is not None:
+                session.send(known.command())
+        for act in waiting:
+            act()
+
+    if threading.current_thread() is threading.main_thread():
+        finish()
+    else:
+        session.later(finish)
+
+
+def _replaced(session: Session, layer: Any) -> None:
+    """Somebody gave the layer other pixels."""
+    entry = session.images.get(id(layer))
+    if entry is None:
+        return
+    if tuple(layer_data(layer).shape) != tuple(entry.image.data.shape):
+        forget_image(session, entry)
+        session.tell("warning", f"{layer.name} has another size now: choose its labels again.")
+    else:
+        entry.image, entry.ref = describe(layer, entry.image.axes), None
+        open_in_engine(session, entry)
