@@ -81,12 +81,12 @@ def test_scores_come_when_they_cost_little() -> None:
     validator.begin(0)
     validator.start_clock(5.0)
     halo = (8, 8)
-    assert not validator.due(5 + OFTEN - 0.1, 0.0, halo)
-    assert validator.due(5 + OFTEN, 0.0, halo)
+    assert not validator.due(5 + OFTEN - 0.1, 0.0)
+    assert validator.due(5 + OFTEN, 0.0)
     pace = 1 / 0.3 / work(data, halo)  # a score would take a second
     assert validator.expected(pace, halo) == pytest.approx(1)
-    assert not validator.due(5 + SHARE - 0.1, pace, halo)
-    assert validator.due(5 + SHARE, pace, halo)
+    assert not validator.due(5 + SHARE - 0.1, 1.0)
+    assert validator.due(5 + SHARE, 1.0)
 
 
 def test_given_hold_outs_survive_new_labels() -> None:
