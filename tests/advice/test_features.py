@@ -47,6 +47,19 @@ def test_squares() -> None:
     assert found.blur < 2
 
 
+def test_of_classes_which_join_what_touches_the_width_counts() -> None:
+    """A net of corridors, one connected part: as objects it would be as large as the image."""
+    corridors = (squares(side=40, gap=11) == 0).astype(np.int32)
+    noise = np.random.default_rng(0).normal(0, 10, corridors.shape)
+    found = features_of([labelled(100 + 30 * corridors + noise, corridors, "classes")])
+    assert found.objects == 1
+    assert found.large is not None
+    assert 11 <= found.large <= 2 * 11
+    everything = np.ones_like(corridors)
+    found = features_of([labelled(noise, everything, "classes")])
+    assert found.large == min(corridors.shape)
+
+
 @pytest.mark.parametrize("sd", [1.0, 2.0])
 def test_blur_is_the_width_of_the_edge(sd: float) -> None:
     """A step after a Gaussian rises from 10 % to 90 % over 2.563 standard deviations."""

@@ -43,7 +43,8 @@ class Features:
 
     ``size``: median sides (y, x) of the images. ``foreground``: part of the labelled pixels that is
     of any class but 0. ``diameter``, ``large``: median and 90 % quantile of the diameter of the
-    circle with an object's area. ``thickness``: typical width of the foreground. ``irregularity``:
+    circle with an object's area. Labels of classes join what touches, so that a part's area says
+    little: there it is the largest circle inside. ``thickness``: typical width of the foreground. ``irregularity``:
     median of 1 - area / area of the convex hull. ``blur``: pixels over which the mean grey value
     goes from 10 % to 90 % of its way across a boundary; imprecise outlines count too.
     ``contrast``: difference of the mean grey values on both sides, over their standard deviation.
@@ -149,8 +150,11 @@ def _look(one: LabelledImage, index: Index, found: _Collected) -> None:
         found.contrasts += _contrast(grey[inside], grey[outside])
         return
     ids = components(inside) if target.objects is None else target.objects
-    _measure_shapes(ids, found)
     depth = ndimage.distance_transform_edt(inside)
+    _measure_shapes(ids, found)
+    found.diameters += (
+        diameters(ids) if target.objects is not None else inscribed(ids, depth)
+    ).tolist()
     # The mean distance to the edge is a quarter of the width of a strip.
     found.thicknesses.append(4 * float(depth[inside].mean()) - 1)
     signed = np.where(inside, depth, -ndimage.distance_transform_edt(~inside))
@@ -160,10 +164,30 @@ def _look(one: LabelledImage, index: Index, found: _Collected) -> None:
     found.gaps += gaps(ids)
 
 
+def diameters(ids: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """Of the circle with an object's area, in pixels, for each object that is no speck."""
+    areas = np.bincount(ids.ravel())[1:]
+    return np.asarray(2 * np.sqrt(areas[areas >= SPECK] / np.pi))
+
+
+def inscribed(
+    ids: npt.NDArray[np.int32], depth: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Diameter in pixels of the largest circle inside each part that is no speck.
+
+    ``depth``: distance of each pixel to the edge of its part.
+    """
+    areas = np.bincount(ids.ravel())[1:]
+    numbers = np.flatnonzero(areas >= SPECK) + 1
+    # Distances are to the middle of the next pixel outside, half a pixel beyond the edge. Where
+    # there is nothing outside, they mean nothing: no part is wider than the image.
+    widths = 2 * np.asarray(ndimage.maximum(depth, ids, numbers), np.float64) - 1
+    return np.minimum(widths, min(ids.shape))
+
+
 def _measure_shapes(ids: npt.NDArray[np.int32], found: _Collected) -> None:
     areas = np.bincount(ids.ravel())[1:]
     large = np.flatnonzero(areas >= SPECK) + 1
-    found.diameters += (2 * np.sqrt(areas[large - 1] / np.pi)).tolist()
     some = set(large[np.linspace(0, len(large) - 1, OBJECTS).astype(int)]) if len(large) else set()
     kept = np.where(np.isin(ids, list(some)), ids, 0)
     for region in regionprops(kept):
