@@ -44,12 +44,12 @@ class Features:
     ``size``: median sides (y, x) of the images. ``foreground``: part of the labelled pixels that is
     of any class but 0. ``diameter``, ``large``: median and 90 % quantile of the diameter of the
     circle with an object's area. Labels of classes join what touches, so that a part's area says
-    little: there it is the largest circle inside. ``thickness``: typical width of the foreground. ``irregularity``:
-    median of 1 - area / area of the convex hull. ``blur``: pixels over which the mean grey value
-    goes from 10 % to 90 % of its way across a boundary; imprecise outlines count too.
-    ``contrast``: difference of the mean grey values on both sides, over their standard deviation.
-    ``gap``: median gap between neighbouring objects; ``crowded``: part of the objects that have a
-    neighbour within three pixels.
+    little: there it is the largest circle inside. ``thickness``: typical width of the foreground.
+    ``irregularity``: median of 1 - area / area of the convex hull. ``blur``: pixels over which the
+    mean grey value goes from 10 % to 90 % of its way across a boundary; imprecise outlines count
+    too. ``contrast``: difference of the mean grey values on both sides, over their standard
+    deviation. ``gap``: median gap between neighbouring objects; ``crowded``: part of the objects
+    that have a neighbour within three pixels.
     """
 
     images: int
@@ -182,7 +182,7 @@ def inscribed(
     # Distances are to the middle of the next pixel outside, half a pixel beyond the edge. Where
     # there is nothing outside, they mean nothing: no part is wider than the image.
     widths = 2 * np.asarray(ndimage.maximum(depth, ids, numbers), np.float64) - 1
-    return np.minimum(widths, min(ids.shape))
+    return np.asarray(np.minimum(widths, min(ids.shape)))
 
 
 def _measure_shapes(ids: npt.NDArray[np.int32], found: _Collected) -> None:
