@@ -5,7 +5,9 @@ python benchmarks/advise_evaluation.py [--budget 60s] [--sets a,b] [--images 12]
 The advice sees the training part of a set only. What it puts first is trained and tested as
 `papers/ubench.py` does, with the same options, and from its results where they exist; run that
 first. Network and its arguments are followed, tile and sigma are not: a comparison trains all
-networks alike. The best network is the best on the test images, known only afterwards.
+networks alike. The best network is the best on the test images, known only afterwards. A comparison
+begins with random weights; one reason for the advice is that there are start weights, so its choice
+is also trained as the window and the commands do it, from them where they fit.
 
 Results are added to benchmarks/results/papers/advise.json after each set.
 """
@@ -24,6 +26,7 @@ from sets import SETS
 from ubench import REFERENCE, Bench, mean_of, networks_of, options_parser
 
 from napari_unet.advice.advising import advise
+from napari_unet.start.general import general_weights
 
 
 def main() -> None:
@@ -54,6 +57,9 @@ def evaluate(bench: Bench) -> dict[str, Any]:
         chosen = bench.done[choice.network]
     else:
         chosen = bench.run(choice.network, None if usual else choice.arguments)
+    started = None
+    if general_weights(choice.network, choice.arguments, dims=2, channels=bench.settings.channels):
+        started = bench.run(choice.network, None if usual else choice.arguments, "general")
     values = {n: mean_of(r, one.metric) for n, r in bench.done.items() if not r.failed}
     best = max(values, key=lambda n: values[n])
     found: dict[str, Any] = {
@@ -64,6 +70,9 @@ def evaluate(bench: Bench) -> dict[str, Any]:
         "why": advised.choices[0].why,
         "seconds_for_advice": seconds,
         "value": float("nan") if chosen.failed else mean_of(chosen, one.metric),
+        "from_start_weights": None
+        if started is None or started.failed
+        else mean_of(started, one.metric),
         "unet": values.get(REFERENCE, float("nan")),
         "best": best,
         "best_value": values[best],

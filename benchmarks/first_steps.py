@@ -1,25 +1,30 @@
 """What the first few steps from the start weights give, and what helps them.
 
 python -m benchmarks.first_steps [--steps 3] [--seeds 1] [--tasks isbi-4,u373,dsb-8]
+    [--weights FILE.safetensors] [--variants live,random]
 
 A number of steps instead of seconds, so that the figures do not depend on the machine: the start
 weights as they were trained with the rate rising over ten steps, the last layer fitted to the
 labels first, the rate rising over the steps of the recipe, and short filters (the recipe as it is);
 and random weights. Scored is the mean IoU of membrane, cell and nucleus on parts of the training
 sets that are not trained on, as maps of classes; no test image is looked at. Of the membrane also
-the mean Rand error at the best threshold of 0.1, 0.2 .. 0.9. One line of JSON each.
+the mean Rand error at the best threshold of 0.1, 0.2 .. 0.9. One line of JSON each. ``--weights``
+takes other start weights than those in the package, as ``scripts/train_start_weights.py`` writes.
 """
 
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 from benchmarks.common import report
 from benchmarks.few_shot.sets import TASKS, TUNING, Task
+from safetensors.torch import load_file
+from torch import Tensor
 
 from napari_unet.core import prepare
 from napari_unet.evaluation.em import best_threshold, rand_error
@@ -33,24 +38,28 @@ FOREGROUND = {"isbi-4": 0, "u373": 1, "dsb-8": 1}
 
 @dataclass(frozen=True)
 class Variant:
-    """``fitted``: the last layer is fitted to the labels before the first step; ``short``: filters
-    are as in the recipe, not as long as training left them; ``faster``: times the learning rate."""
+    """``name`` to ask for it by. ``fitted``: the last layer is fitted to the labels before the
+    first step; ``length``: mean length of the filters; ``faster``: times the learning rate.
+    """
 
     name: str
+    what: str
     fitted: bool = True
     warm_up: int = preset("live").warm_up
-    short: bool = True
+    length: float = general.LENGTH
     faster: float = 1.0
     start: str = "general"
 
 
+LONG = 2.5
+"""About as long as training for long leaves filters."""
 VARIANTS = (
-    Variant("as they are, rate rising over ten steps", fitted=False, warm_up=10, short=False),
-    Variant("last layer fitted, rate rising over ten steps", warm_up=10, short=False),
-    Variant("and the rate as in the recipe", short=False),
-    Variant("the same with twice the rate", short=False, faster=2.0),
-    Variant("and short filters (live)"),
-    Variant("random weights", start="random"),
+    Variant("as_is", "as they are, rate over ten steps", fitted=False, warm_up=10, length=LONG),
+    Variant("fitted", "last layer fitted, rate over ten steps", warm_up=10, length=LONG),
+    Variant("warm_up", "and the rate as in the recipe", length=LONG),
+    Variant("faster", "the same with twice the rate", length=LONG, faster=2.0),
+    Variant("live", "and short filters (live)"),
+    Variant("random", "random weights", start="random"),
 )
 
 
@@ -59,9 +68,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--tasks", default=",".join(FOREGROUND))
+    parser.add_argument("--weights", type=Path, help="start weights to try")
+    parser.add_argument("--variants", default=",".join(v.name for v in VARIANTS))
     options = parser.parse_args()
+    wanted = options.variants.split(",")
+    if options.weights is not None:
+        patch.object(general, "_weights", partial(read_start, options.weights)).start()
     for name in options.tasks.split(","):
-        for variant in VARIANTS:
+        for variant in (v for v in VARIANTS if v.name in wanted):
             found = [
                 scored(TASKS[name], variant, options.steps, seed) for seed in range(options.seeds)
             ]
@@ -69,7 +83,8 @@ def main() -> None:
                 benchmark="first_steps",
                 task=name,
                 scored_on=TUNING[name],
-                variant=variant.name,
+                variant=variant.what,
+                weights=str(options.weights.name) if options.weights else "package",
                 steps=options.steps,
                 **{
                     score: round(float(np.mean([one[score] for one in found])), 4)
@@ -79,9 +94,14 @@ def main() -> None:
             )
 
 
+def read_start(file: Path) -> dict[str, Tensor]:
+    return {name: value.float() for name, value in load_file(file).items()}
+
+
 def scored(task: Task, variant: Variant, steps: int, seed: int) -> dict[str, float]:
     """Means over the tuning images after so many steps."""
-    with nullcontext() if variant.short else patch.object(general, "_weights", general._file):
+    start = general.shortened(general._weights(), variant.length)
+    with patch.object(general, "_weights", lambda: start):
         run = prepare(
             [pair.image for pair in task.train],
             [pair.labels for pair in task.train],

@@ -1,9 +1,13 @@
-"""Train the general start weights on drawn scenes: a model file, and the same as .safetensors.
+"""Train the general start weights on drawn scenes and write them as they come with the package.
 
-They learn from what napari_unet.start.scenes draws and from nothing else. The second file is what
-comes with the package, src/napari_unet/start/general-2d.safetensors.
+They learn from what napari_unet.start.scenes draws and from nothing else: what is inside of
+objects, and the other lessons of napari_unet.start.lessons.
 
-python scripts/train_start_weights.py OUT.unet [--scenes 2500] [--steps 5000] [--seed 0]
+python scripts/train_start_weights.py OUT.safetensors [--scenes 2500] [--steps 4000] [--seed 0]
+
+The file in the package is src/napari_unet/start/general-2d.safetensors. What the lessons and the
+penalty on similar features are good for: the same with --only-inside, with --similar 0 or both,
+and then benchmarks/first_steps.py --weights OUT.safetensors.
 """
 
 from __future__ import annotations
@@ -12,54 +16,133 @@ import argparse
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from napari_unet.core.run import prepare
-from napari_unet.start.general import packed
-from napari_unet.start.scenes import draw
-from napari_unet.training.events import Failed, Progress
+from napari_unet.networks import registry
+from napari_unet.start.general import packed, shortened
+from napari_unet.start.lessons import VALUES, lesson_of
+from napari_unet.start.objective import SIMILAR, Lessons, Objective
+from napari_unet.start.scenes import SIZE, draw_scene
+from napari_unet.training.averaging import AveragedNetwork, fresh_statistics
 
 SEED_APART = 1_000_000_000
 """Seeds of scenes that are trained on begin here; smaller ones are left for looking and testing."""
+TILE, BATCH = 192, 4
+RATE, DECAY, AVERAGING = 3e-3, 0.02, 0.995
+WARM_UP, HOLD = 50, 0.4
+"""Steps of the rise of the learning rate; part of the run after which it falls."""
+STATISTICS = 30
+"""Batches that the batch statistics are estimated from."""
+
+TOWARDS = slice(VALUES.index("towards y"), VALUES.index("towards x") + 1)
+
+Rng = np.random.Generator
+Scene = tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_], npt.NDArray[np.float16], int]
+Tile = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--scenes", type=int, default=2500)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only-inside", action="store_true", help="no other lessons")
+    parser.add_argument("--similar", type=float, default=SIMILAR, help="0: no penalty")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     options = parser.parse_args()
+    first = SEED_APART + options.seed * options.scenes
     with ProcessPoolExecutor() as pool:
-        first = SEED_APART + options.seed * options.scenes
-        drawn = list(pool.map(draw, range(first, first + options.scenes), chunksize=50))
+        scenes = list(pool.map(drawn, range(first, first + options.scenes), chunksize=25))
     print(f"{options.scenes} scenes are drawn", file=sys.stderr)
-    run = prepare(
-        [picture for picture, _ in drawn],
-        [ids for _, ids in drawn],
-        kind="objects",
-        classes=2,
-        steps=options.steps,
-        seed=options.seed,
-        validation="none",
-        averaging=0.995,
-        shading=0.15,
-        ramp=0,
+    torch.manual_seed(options.seed)
+    network = registry.build(
+        "unet", dims=2, in_channels=1, out_channels=2, arguments=registry.spec("unet").live
+    ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    objective = Objective(network, lessons=not options.only_inside, similar=options.similar)
+    weights = trained(network, objective, scenes, options)
+    save_file(packed(shortened(weights)), options.out)
+
+
+def drawn(seed: int) -> Scene:
+    """Grey values; inside and lines; values; kind."""
+    scene = draw_scene(seed)
+    lesson = lesson_of(scene)
+    marks = np.stack([lesson.inside, *lesson.lines])
+    return scene.seen.astype(np.float16), marks, lesson.values.astype(np.float16), scene.kind
+
+
+def trained(
+    network: nn.Module, objective: Objective, scenes: list[Scene], options: argparse.Namespace
+) -> dict[str, Tensor]:
+    """The averaged weights after all steps."""
+    steps = options.steps
+    average = AveragedNetwork(network, AVERAGING)
+    optimiser = torch.optim.AdamW(
+        [*network.parameters(), *objective.parameters()], betas=(0.9, 0.99), weight_decay=DECAY
     )
-    start = time.monotonic()
-    for event in run.events():
-        if isinstance(event, Progress) and event.step % 100 == 0:
-            pace = (time.monotonic() - start) / event.step
-            print(f"step {event.step}: loss {event.loss:.4f}, {pace:.3f} s", file=sys.stderr)
-            if event.step % 1000 == 0:
-                run.model().save(options.out)
-        if isinstance(event, Failed):
-            sys.exit(event.message)
-    model = run.model()
-    model.save(options.out)
-    save_file(packed(model.network.state_dict()), options.out.with_suffix(".safetensors"))
+    batch = partial(draw_batch, np.random.default_rng(options.seed), scenes)
+    fast = options.precision == "bfloat16"
+    recent, clock = 0.0, time.monotonic()
+    for step in range(steps):
+        rate = RATE * min(1, (step + 1) / WARM_UP, (steps - step) / ((1 - HOLD) * steps))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        images, lessons = batch()
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            logits = network(images)
+        loss = objective(logits, lessons)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        average.update(network, images)
+        recent += float(loss.detach()) / 100
+        if step % 100 == 99:
+            pace = (time.monotonic() - clock) / (step + 1)
+            print(f"step {step + 1}: loss {recent:.4f}, {pace:.3f} s", file=sys.stderr)
+            recent = 0.0
+    with torch.no_grad(), fresh_statistics(average.network):
+        for _ in range(STATISTICS):
+            average.network(batch()[0])
+    return average.network.state_dict()
+
+
+def draw_batch(rng: Rng, scenes: list[Scene]) -> tuple[Tensor, Lessons]:
+    """Random tiles, turned and mirrored at random, with another brightness and contrast each."""
+    chosen = [scenes[n] for n in rng.integers(len(scenes), size=BATCH)]
+    tiles = [tile_of(scene, rng) for scene in chosen]
+    seen, marks, values = (torch.from_numpy(np.stack(part)) for part in zip(*tiles, strict=True))
+    images = seen[:, None].contiguous(memory_format=torch.channels_last)
+    kind = torch.tensor([scene[-1] for scene in chosen])
+    return images, Lessons(marks[:, 0].long(), marks[:, 1:], values, kind)
+
+
+def tile_of(scene: Scene, rng: Rng) -> Tile:
+    """Grey values; inside and lines; values."""
+    y, x = rng.integers(SIZE - TILE + 1, size=2)
+    turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
+
+    def cut(array: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+        tile = array[..., y : y + TILE, x : x + TILE]
+        tile = tile[..., ::-1] if mirrored else tile
+        return np.rot90(tile, turns, (-2, -1)).astype(np.float32)
+
+    seen, marks, values = (cut(scene[0]), cut(scene[1]), cut(scene[2]))
+    down, right = values[TOWARDS]
+    if mirrored:
+        right = -right
+    for _ in range(turns):
+        down, right = -right, down
+    values[TOWARDS] = np.stack([down, right])
+    contrast, brightness = np.exp(rng.normal(0, 0.2)), rng.normal(0, 0.15)
+    return (seen * contrast + brightness).astype(np.float32), marks, values
 
 
 if __name__ == "__main__":

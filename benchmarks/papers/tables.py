@@ -331,12 +331,14 @@ def advise(records: list[Record]) -> str:
         lost.append(best - one["value"])
         lost_unet.append(best - one["unet"])
         width = one["arguments"].get("width")
+        started = one.get("from_start_weights")
         rows.append(
             [
                 one["settings"]["set"],
                 one["metric"],
                 f"`{one['advised']}`, width {width}",
                 f"{one['value']:.3f}",
+                "none" if started is None else f"{started:.3f}",
                 f"{one['unet']:.3f}",
                 f"`{one['best']}` {one['best_value']:.3f} of {one['compared']}",
                 f"{one['seconds_for_advice']:.0f}",
@@ -344,7 +346,8 @@ def advise(records: list[Record]) -> str:
         )
     if not rows:
         return "No set was finished."
-    head = ["set", "metric", "advised", "its value", "always `unet`", "best", "s for the advice"]
+    head = ["set", "metric", "advised", "its value", "from the start weights", "always `unet`"]
+    head += ["best, from random weights", "s for the advice"]
     n = len(rows)
     return (
         table(head, rows)

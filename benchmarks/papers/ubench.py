@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from common_papers import Records, key_of, length_of, rounded, run_options
 from sets import SETS, Set
@@ -116,18 +116,24 @@ class Bench:
             self.done[network] = found
         return found
 
-    def run(self, network: str, arguments: dict[str, Any] | None = None) -> RunResult:
-        """Train and test; the result is kept unless ``arguments`` are not the usual ones."""
+    def run(
+        self,
+        network: str,
+        arguments: dict[str, Any] | None = None,
+        start: Literal["random", "general"] = "random",
+    ) -> RunResult:
+        """Train and test; kept is the result of the usual ``arguments`` and ``start``."""
         task = self._task(network, arguments or self.arguments(network))
         if not self._warm:  # torch's own start is on nobody's account
             one_run.warm_up(self._task(REFERENCE, self.arguments(REFERENCE)), self.settings)
             self._warm = True
         result: RunResult | None = None
-        for event in one_run.run(task, self.settings):
+        settings = self.settings.model_copy(update={"start": start})
+        for event in one_run.run(task, settings):
             if isinstance(event, RunResult):
                 result = event
         assert result is not None
-        if arguments is None:
+        if arguments is None and start == "random":
             self.store.write(result)
             self.done[network] = result
         return result

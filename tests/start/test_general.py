@@ -12,7 +12,8 @@ from napari_unet.core import make_trainer
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.networks import registry
-from napari_unet.start.general import FILE, general_weights, shortened
+from napari_unet.start.general import FILE, LENGTH, general_weights, shortened
+from napari_unet.start.objective import similarity
 from napari_unet.start.scenes import draw
 from napari_unet.training.data import LabelledImage
 
@@ -31,6 +32,39 @@ def test_the_file_is_small() -> None:
     assert len(resources.files("napari_unet.start").joinpath(FILE).read_bytes()) <= 4_000_000
 
 
+def test_all_numbers_of_the_file_are_finite() -> None:
+    """float16 ends at 65504, which variances of long filters exceed."""
+    weights = general_weights("unet", LIVE, dims=2, channels=1)
+    assert weights is not None
+    for name, value in weights.items():
+        assert value.isfinite().all(), name
+        if value.dim() == 4 and "up." not in name and "head" not in name:
+            length = float(value.flatten(1).norm(dim=1).mean())
+            assert length == pytest.approx(LENGTH, rel=0.01), name
+
+
+def test_their_features_are_different_at_every_depth() -> None:
+    """A network that learned nothing but inside and outside says the same in every channel of its
+    deep layers (mean squared correlation 0.5 and more), and learns other things badly from there.
+    """
+    network = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=LIVE)
+    weights = general_weights("unet", LIVE, dims=2, channels=1)
+    assert weights is not None
+    network.load_state_dict(weights)
+    found = {}
+    for part in ("contracting", "expansive"):
+        for name, block in network.get_submodule(part).named_children():
+            block.register_forward_hook(
+                lambda _, __, out, key=f"{part}.{name}": found.update({key: float(similarity(out))})
+            )
+    pictures = np.stack([draw(seed, 128)[0] for seed in range(12)])[:, None]
+    with torch.no_grad():
+        network.eval()(torch.from_numpy(pictures))
+    assert len(found) == 9
+    for name, value in found.items():
+        assert value < 0.2, (name, value)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_they_fit_the_live_network_and_any_number_of_channels(channels: int) -> None:
     weights = general_weights("unet", LIVE, dims=2, channels=channels)
@@ -41,7 +75,9 @@ def test_they_fit_the_live_network_and_any_number_of_channels(channels: int) -> 
     network.load_state_dict(weights)
     grey = torch.randn(1, 1, 64, 64)
     one = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=LIVE).eval()
-    one.load_state_dict(general_weights("unet", LIVE, dims=2, channels=1))
+    single = general_weights("unet", LIVE, dims=2, channels=1)
+    assert single is not None
+    one.load_state_dict(single)
     with torch.no_grad():
         coloured = network(grey.expand(1, channels, 64, 64))
         torch.testing.assert_close(coloured, one(grey), atol=1e-3, rtol=1e-3)

@@ -15,7 +15,7 @@ from napari_unet.networks import registry
 
 NAME = "general"
 FILE = "general-2d.safetensors"
-"""float16; what ``scripts/train_start_weights.py`` made for ``unet`` as in the preset ``live``."""
+"""float16, short; ``scripts/train_start_weights.py`` made it for ``unet`` as in ``live``."""
 FIRST = "contracting.0.0.weight"
 LENGTH = 0.85
 """Mean length of a layer's filters to begin with; fresh ones (He) have the square root of 2."""
@@ -41,11 +41,6 @@ def general_weights(
 
 @cache
 def _weights() -> dict[str, Tensor]:
-    return shortened(_file())
-
-
-@cache
-def _file() -> dict[str, Tensor]:
     content = resources.files("napari_unet.start").joinpath(FILE).read_bytes()
     return {
         name: value.float() if value.is_floating_point() else value
@@ -57,9 +52,10 @@ def shortened(weights: Mapping[str, Tensor], length: float = LENGTH) -> dict[str
     """The same network with short filters, so that it learns new images faster.
 
     A layer that batch normalisation follows says the same whatever the length of its filters, but
-    a step of the optimiser turns short ones farther. In a long training they grow, here to three
-    times their first length, and every step that follows changes less (van Laarhoven 2017, L2
-    regularisation versus batch and weight normalization).
+    a step of the optimiser turns short ones farther. In a long training they grow, here up to
+    three times their first length, and every step that follows changes less (van Laarhoven 2017,
+    L2 regularisation versus batch and weight normalization). What long ones give may also be too
+    large for the float16 of the file.
     """
     short = dict(weights)
     for name, value in weights.items():

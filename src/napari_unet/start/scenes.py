@@ -10,6 +10,7 @@ of them count.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -151,8 +152,7 @@ def develop(rng: Rng, picture: Field) -> Field:
         picture = ndimage.gaussian_filter(picture, log_uniform(rng, 0.4, 1.8))
     noise = log_uniform(rng, 0.005, 0.2) * np.sqrt(rng.uniform(0, 1) * np.clip(picture, 0, 1) + 0.2)
     picture = picture + noise * rng.standard_normal(picture.shape, np.float32)
-    low, high = np.percentile(picture, (1, 99))
-    return np.asarray((picture - low) / max(float(high - low), 1e-6) * 2 - 1, np.float32)
+    return _normalised(picture)
 
 
 SCENES: tuple[tuple[Callable[[Rng, int], tuple[Field, Ids]], float], ...] = (
@@ -165,9 +165,33 @@ SCENES: tuple[tuple[Callable[[Rng, int], tuple[Field, Ids]], float], ...] = (
 """Kinds of scenes and how often each is drawn."""
 
 
-def draw(seed: int, size: int = SIZE) -> tuple[Field, Ids]:
-    """Scene number ``seed``: grey values, 1st percentile -1, 99th 1; and object ids."""
+@dataclass(frozen=True)
+class Scene:
+    """``seen``: grey values (y, x), 1st percentile -1, 99th 1; ``clean``: the same before light,
+    blur and noise were added, and never inverted; ``ids`` of objects; ``kind``: place in SCENES.
+    """
+
+    seen: Field
+    clean: Field
+    ids: Ids
+    kind: int
+
+
+def draw_scene(seed: int, size: int = SIZE) -> Scene:
+    """Scene number ``seed``, with what the picture does not show."""
     rng = np.random.default_rng(seed)
     kinds, often = zip(*SCENES, strict=True)
-    picture, ids = kinds[rng.choice(len(kinds), p=often)](rng, size)
-    return develop(rng, picture), ids
+    kind = int(rng.choice(len(kinds), p=often))
+    picture, ids = kinds[kind](rng, size)
+    return Scene(develop(rng, picture), _normalised(picture), ids, kind)
+
+
+def draw(seed: int, size: int = SIZE) -> tuple[Field, Ids]:
+    """Scene number ``seed``: grey values, 1st percentile -1, 99th 1; and object ids."""
+    scene = draw_scene(seed, size)
+    return scene.seen, scene.ids
+
+
+def _normalised(picture: Field) -> Field:
+    low, high = np.percentile(picture, (1, 99))
+    return np.asarray((picture - low) / max(float(high - low), 1e-6) * 2 - 1, np.float32)
