@@ -20,32 +20,23 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from napari_unet.networks import registry
 from napari_unet.start.general import packed, shortened
-from napari_unet.start.lessons import VALUES, lesson_of
-from napari_unet.start.objective import SIMILAR, Lessons, Objective
-from napari_unet.start.scenes import SIZE, draw_scene
+from napari_unet.start.objective import SIMILAR, Objective
+from napari_unet.start.tiles import Taught, draw_batch, taught
 from napari_unet.training.averaging import AveragedNetwork, fresh_statistics
 
 SEED_APART = 1_000_000_000
 """Seeds of scenes that are trained on begin here; smaller ones are left for looking and testing."""
-TILE, BATCH = 192, 4
 RATE, DECAY, AVERAGING = 3e-3, 0.02, 0.995
 WARM_UP, HOLD = 50, 0.4
 """Steps of the rise of the learning rate; part of the run after which it falls."""
 STATISTICS = 30
 """Batches that the batch statistics are estimated from."""
-
-TOWARDS = slice(VALUES.index("towards y"), VALUES.index("towards x") + 1)
-
-Rng = np.random.Generator
-Scene = tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_], npt.NDArray[np.float16], int]
-Tile = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 def main() -> None:
@@ -60,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     first = SEED_APART + options.seed * options.scenes
     with ProcessPoolExecutor() as pool:
-        scenes = list(pool.map(drawn, range(first, first + options.scenes), chunksize=25))
+        scenes = list(pool.map(taught, range(first, first + options.scenes), chunksize=25))
     print(f"{options.scenes} scenes are drawn", file=sys.stderr)
     torch.manual_seed(options.seed)
     network = registry.build(
@@ -71,16 +62,8 @@ def main() -> None:
     save_file(packed(shortened(weights)), options.out)
 
 
-def drawn(seed: int) -> Scene:
-    """Grey values; inside and lines; values; kind."""
-    scene = draw_scene(seed)
-    lesson = lesson_of(scene)
-    marks = np.stack([lesson.inside, *lesson.lines])
-    return scene.seen.astype(np.float16), marks, lesson.values.astype(np.float16), scene.kind
-
-
 def trained(
-    network: nn.Module, objective: Objective, scenes: list[Scene], options: argparse.Namespace
+    network: nn.Module, objective: Objective, scenes: list[Taught], options: argparse.Namespace
 ) -> dict[str, Tensor]:
     """The averaged weights after all steps."""
     steps = options.steps
@@ -112,37 +95,6 @@ def trained(
         for _ in range(STATISTICS):
             average.network(batch()[0])
     return average.network.state_dict()
-
-
-def draw_batch(rng: Rng, scenes: list[Scene]) -> tuple[Tensor, Lessons]:
-    """Random tiles, turned and mirrored at random, with another brightness and contrast each."""
-    chosen = [scenes[n] for n in rng.integers(len(scenes), size=BATCH)]
-    tiles = [tile_of(scene, rng) for scene in chosen]
-    seen, marks, values = (torch.from_numpy(np.stack(part)) for part in zip(*tiles, strict=True))
-    images = seen[:, None].contiguous(memory_format=torch.channels_last)
-    kind = torch.tensor([scene[-1] for scene in chosen])
-    return images, Lessons(marks[:, 0].long(), marks[:, 1:], values, kind)
-
-
-def tile_of(scene: Scene, rng: Rng) -> Tile:
-    """Grey values; inside and lines; values."""
-    y, x = rng.integers(SIZE - TILE + 1, size=2)
-    turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
-
-    def cut(array: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-        tile = array[..., y : y + TILE, x : x + TILE]
-        tile = tile[..., ::-1] if mirrored else tile
-        return np.rot90(tile, turns, (-2, -1)).astype(np.float32)
-
-    seen, marks, values = (cut(scene[0]), cut(scene[1]), cut(scene[2]))
-    down, right = values[TOWARDS]
-    if mirrored:
-        right = -right
-    for _ in range(turns):
-        down, right = -right, down
-    values[TOWARDS] = np.stack([down, right])
-    contrast, brightness = np.exp(rng.normal(0, 0.2)), rng.normal(0, 0.15)
-    return (seen * contrast + brightness).astype(np.float32), marks, values
 
 
 if __name__ == "__main__":
