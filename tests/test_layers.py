@@ -81,6 +81,7 @@ TORCH_FREE = (
     "networks.geometry",
     "networks.catalogue",
     "start.scenes",
+    "start.lessons",
     "networks.monai",
     "training.presets",
     "training.events",
