@@ -1,7 +1,7 @@
 """What the first few steps from the start weights give, and what helps them.
 
 python -m benchmarks.first_steps [--steps 3] [--seeds 1] [--tasks isbi-4,u373,dsb-8]
-    [--weights FILE.safetensors] [--variants live,random]
+    [--weights FILE.safetensors] [--variants live,random] [--dimensions]
 
 A number of steps instead of seconds, so that the figures do not depend on the machine: the start
 weights as they were trained with the rate rising over ten steps, the last layer fitted to the
@@ -10,6 +10,8 @@ and random weights. Scored is the mean IoU of membrane, cell and nucleus on part
 sets that are not trained on, as maps of classes; no test image is looked at. Of the membrane also
 the mean Rand error at the best threshold of 0.1, 0.2 .. 0.9. One line of JSON each. ``--weights``
 takes other start weights than those in the package, as ``scripts/train_start_weights.py`` writes.
+``--dimensions`` trains nothing; it tells how different the features of the deepest level are on the
+labelled images before the first step, of the start weights and of random ones.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from benchmarks.common import report
 from benchmarks.few_shot.sets import TASKS, TUNING, Task
 from safetensors.torch import load_file
@@ -29,7 +32,9 @@ from torch import Tensor
 from napari_unet.core import prepare
 from napari_unet.evaluation.em import best_threshold, rand_error
 from napari_unet.start import general
+from napari_unet.training.averaging import fresh_statistics
 from napari_unet.training.events import Failed
+from napari_unet.training.first_answer import undeformed
 from napari_unet.training.presets import preset
 
 FOREGROUND = {"isbi-4": 0, "u373": 1, "dsb-8": 1}
@@ -70,11 +75,17 @@ def main() -> None:
     parser.add_argument("--tasks", default=",".join(FOREGROUND))
     parser.add_argument("--weights", type=Path, help="start weights to try")
     parser.add_argument("--variants", default=",".join(v.name for v in VARIANTS))
+    parser.add_argument("--dimensions", action="store_true", help="of the features, only")
     options = parser.parse_args()
     wanted = options.variants.split(",")
     if options.weights is not None:
         patch.object(general, "_weights", partial(read_start, options.weights)).start()
     for name in options.tasks.split(","):
+        if options.dimensions:
+            for start in ("general", "random"):
+                found = dimensions(TASKS[name], start)
+                report(benchmark="first_steps", task=name, start=start, dimensions=round(found, 1))
+            continue
         for variant in (v for v in VARIANTS if v.name in wanted):
             found = [
                 scored(TASKS[name], variant, options.steps, seed) for seed in range(options.seeds)
@@ -130,6 +141,32 @@ def scored(task: Task, variant: Variant, steps: int, seed: int) -> dict[str, flo
     if task.kind == "classes":
         means["rand_error"] = best_threshold(rand_error, cells).error
     return means
+
+
+def dimensions(task: Task, start: str) -> float:
+    """Participation ratio of the covariance of the deepest level's features, before any step: the
+    squared sum of its eigenvalues over the sum of their squares.
+    """
+    trainer = prepare(
+        [pair.image for pair in task.train],
+        [pair.labels for pair in task.train],
+        kind=task.kind,
+        start=start,
+        validation="none",
+        steps=1,
+    ).trainer
+    seen: list[Tensor] = []
+    bottom = list(trainer.learner.network.get_submodule("contracting").children())[-1]
+    hook = bottom.register_forward_hook(lambda _, __, features: seen.append(features))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad(), fresh_statistics(trainer.learner.network):
+        for _ in range(4):
+            batch = trainer._draw(undeformed(trainer.preset), generator)
+            trainer.learner.network(batch.images)
+    hook.remove()
+    flat = torch.cat([f.movedim(1, -1).flatten(0, -2) for f in seen]).double()
+    spread = torch.linalg.eigvalsh(flat.T.cov()).clamp_min(0)
+    return float(spread.sum() ** 2 / spread.square().sum())
 
 
 if __name__ == "__main__":
