@@ -58,7 +58,8 @@ def evaluate(bench: Bench) -> dict[str, Any]:
     else:
         chosen = bench.run(choice.network, None if usual else choice.arguments)
     started = None
-    if general_weights(choice.network, choice.arguments, dims=2, channels=bench.settings.channels):
+    where = {"dims": 2, "channels": bench.settings.channels}
+    if general_weights(choice.network, choice.arguments, **where) is not None:
         started = bench.run(choice.network, None if usual else choice.arguments, "general")
     values = {n: mean_of(r, one.metric) for n, r in bench.done.items() if not r.failed}
     best = max(values, key=lambda n: values[n])

@@ -1,6 +1,6 @@
 """Are start weights worth having, and do they ever harm? The live U-Net on every 2D set.
 
-python benchmarks/start_weights.py [--budget 120s] [--sets a,b] [--images 12] [--seed 0]
+python benchmarks/start_weights.py [--budget 120s | --steps N] [--sets a,b] [--images 12] [--seed 0]
 
 Three trainings a set: from random weights for the whole budget, from the general start weights for
 the whole budget, and from them for a fifth of it. Trained on the training part, tested on the test
@@ -24,6 +24,7 @@ from ubench import REFERENCE, Bench, mean_of, options_parser
 from napari_unet.comparison.records import RunResult
 from napari_unet.core import parse_seconds
 
+KEY = ("budget", "steps", "seed", "images")
 SHORTER = 5
 """How much shorter the way from start weights should be."""
 
@@ -35,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     records = Records(options.out / f"{options.name}.json")
     for name in options.sets.split(","):
-        key = {"set": name} | {k: getattr(options, k) for k in ("budget", "seed", "images")}
+        key = {"set": name} | {k: getattr(options, k) for k in KEY}
         if records.find(key) is None and not options.table:
             records.add(key, measured(name, options))
         if (found := records.find(key)) is not None:
@@ -47,6 +48,7 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Mean score over the test images of each of the three trainings."""
     one = SETS[name](options.images)
     short = argparse.Namespace(**vars(options))
+    short.steps = options.steps and max(1, options.steps // SHORTER)
     short.budget = f"{parse_seconds(options.budget) / SHORTER:g}s"
     bench, shorter = Bench(one, options), Bench(one, short)
     arguments = bench.arguments(REFERENCE)

@@ -34,13 +34,13 @@ class TestLongRun:
     @pytest.fixture(autouse=True)
     def slow_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every step takes 16 seconds more, so that a checkpoint follows each."""
-        real = Trainer._try_step
+        real = Trainer._step
 
-        def step(trainer: Trainer) -> float | None:
+        def step(trainer: Trainer) -> float:
             trainer.seconds += 16
             return real(trainer)
 
-        monkeypatch.setattr(Trainer, "_try_step", step)
+        monkeypatch.setattr(Trainer, "_step", step)
 
     def trained(self, script: Import, folder: Path, tell: Any = print, **length: Any) -> Any:
         rng = np.random.default_rng(0)

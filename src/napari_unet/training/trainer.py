@@ -37,6 +37,7 @@ from napari_unet.training.events import (
 )
 from napari_unet.training.first_answer import BATCHES, undeformed
 from napari_unet.training.learner import Learner
+from napari_unet.training.memory import NO_MEMORY, within_memory
 from napari_unet.training.pace import Pace
 from napari_unet.training.presets import Preset
 from napari_unet.training.previews import Previews
@@ -50,10 +51,6 @@ from napari_unet.training.validator import Validator
 
 LONGEST_STOP = 2.0
 """Seconds that a last score may take when the user has pressed Stop."""
-NO_MEMORY = (
-    "Memory ran out even for the smallest batch and tile: close other programs or choose a smaller "
-    "network."
-)
 
 
 class Trainer:
@@ -109,7 +106,6 @@ class Trainer:
         self._new_head, self.fitted = new_head, False
         self._stopping = False
         self._requests = Previews(data)
-        self._fault = ""
         self._validator = Validator(data, validation)
         self._validator.begin(seed)
         torch.manual_seed(seed)
@@ -242,13 +238,13 @@ class Trainer:
             limited = steps is not None or budget is not None
             rate = self.rate_factor * learning_rate(self.preset, self.step, done, limited=limited)
             self.learner.set_rate(rate)
-            value = self._try_step()
+            value, fault = within_memory(self._step)
             if value is None:
                 shrunk = self._shrink()
                 pace.begin_anew()
                 self.seconds += time.perf_counter() - clock
                 if not shrunk:
-                    yield Failed(NO_MEMORY, self._fault)
+                    yield Failed(NO_MEMORY, fault)
                     return
                 yield Notice(
                     f"Memory ran out: training goes on with {self.batch} tile(s) of "
@@ -300,19 +296,6 @@ class Trainer:
         """Seconds that the next score takes, as far as the pace of learning tells."""
         pixels = self.batch * math.prod(self.geometry.input_size(self.tile))
         return self._validator.expected(pace.step / pixels, self.geometry.halo)
-
-    def _try_step(self) -> float | None:
-        """The loss of one step, or None when memory ran out.
-
-        Out of the except clause nothing holds on to the tensors of the attempt any more.
-        """
-        try:
-            return self._step()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            self._fault = traceback.format_exc()
-        return None
 
     def _step(self) -> float:
         torch.manual_seed(seed_of_step(self.seed, self.step))  # dropout
