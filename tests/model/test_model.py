@@ -14,7 +14,13 @@ import torch
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.model import file
-from napari_unet.model.header import Header, NormalisationConstants, default_classes
+from napari_unet.model.header import (
+    Header,
+    History,
+    NormalisationConstants,
+    Provenance,
+    default_classes,
+)
 from napari_unet.model.model import Model, load
 from napari_unet.networks import registry
 
@@ -173,6 +179,23 @@ def test_bit_identical_after_saving_and_loading(
     # and once more from what was loaded and used
     again.save(tmp_path / "n.unet")
     np.testing.assert_array_equal(predict(load(tmp_path / "n.unet"), image), predict(model, image))
+
+
+def test_the_fingerprint_says_what_is_predicted_not_when_it_was_learned() -> None:
+    model = make()
+    known = model.fingerprint()
+
+    def of(**changes: Any) -> str:
+        return Model(model.header.model_copy(update=changes), model.network).fingerprint()
+
+    assert of(provenance=Provenance(created="2026-01-01T00:00:00+00:00", seed=3)) == known
+    assert of(history=History(steps=7, seconds=2.5)) == known
+    other = NormalisationConstants(method="training", low=(0,), high=(9,))
+    assert of(normalisation=other) != known
+    assert of(min_object_size=5) != known
+    with torch.no_grad():
+        next(model.network.parameters()).view(-1)[0] += 1e-6
+    assert model.fingerprint() != known
 
 
 def test_objects_models_separate_and_drop(noise: Callable[..., Any]) -> None:

@@ -200,8 +200,13 @@ class Model:
                     )
 
     def fingerprint(self) -> str:
-        """SHA-256 of the header and all weights: equal for models that predict the same."""
-        digest = hashlib.sha256(self.header.to_json().encode())
+        """SHA-256 of header and weights, equal for models that predict the same.
+
+        When and how they came to be does not count: a model that is taken from a training twice
+        bears two dates.
+        """
+        header = self.header.model_dump_json(exclude={"history", "provenance"})
+        digest = hashlib.sha256(header.encode())
         for name, tensor in self.network.state_dict().items():
             values = tensor.detach().cpu().contiguous()
             digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode())
