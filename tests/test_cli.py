@@ -112,11 +112,14 @@ def test_train_predict_evaluate(tmp_path: Path) -> None:
     stdout, stderr = run(
         "train", "images", "ids", "--out", out, "--start", "model.unet", "--labels", "objects",
         "--steps", 2, "--seed", 1, "--device", "cpu", "--precision", "float32",
+        "--set", "noise=0.2", "--set", "rotation = free", "--set", "mirror=false",
     )  # fmt: skip
     assert stdout == f"{out}\n"
     assert "Finished after 2 steps" in stderr
     model = nu.load(out)
     assert model.header.provenance.start == "model.unet"
+    recipe = model.header.preset
+    assert (recipe["noise"], recipe["rotation"], recipe["mirror"]) == (0.2, "free", False)
     assert [i.name for i in model.header.provenance.images] == ["a", "b"]
     stdout, _ = run(
         "predict", out, "images/*.tif", "--out", tmp_path / "p", "--output", "classes",
@@ -224,6 +227,15 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         ),
         (("train", "images", "ids", "--out", "images/a.tif"), "is not a model"),
         (("train", "images", "ids", "--out", "images"), "is not a model"),
+        ((*TRAIN, "--set", "nois=1"), "no training setting 'nois'; choose from arguments, averag"),
+        ((*TRAIN, "--set", "seed=1"), "no training setting 'seed'"),
+        ((*TRAIN, "--set", "arguments=3"), """write the network's own as '{"width": 32}'"""),
+        ((*TRAIN, "--set", "noise"), "write NAME=VALUE"),
+        ((*TRAIN, "--set", "=1"), "write NAME=VALUE"),
+        ((*TRAIN, "--set", "noise=7"), "'noise' does not fit"),
+        ((*TRAIN, "--set", "rotation=sideways"), "'rotation' does not fit"),
+        ((*TRAIN, "--set", "network=segnet"), "use --network"),
+        ((*TRAIN, "--set", "noise=0", "--set", "noise=1"), "given twice"),
         (("predict", "none.unet", "images", "--out", "new"), "no model file none.unet"),
         (("predict", "wrong/text.unet", "images", "--out", "new"), "not a model file"),
         (("predict", "wrong/newer.unet", "images", "--out", "new"), "newer version"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -32,23 +33,28 @@ def run_train(
     resume: bool,
     start: str,
     spacing: str | None,
+    settings: Sequence[str] = (),
     **options: Any,
 ) -> None:
     """Train and save; prints the path of the model. Raises typer.Exit when it was interrupted."""
     _check_out(out, resume=resume, start=start)
     sizes = parse_spacing(spacing) if spacing is not None else None
+    changed = parse_settings(settings)
     from napari_unet.core import prepare
 
     checkpoint = out.with_name(f"{out.stem}.checkpoint.unet")
     resume_from = None
     if resume:
         resume_from = checkpoint if checkpoint.exists() else out
-        if options.pop("network") is not None or start != "auto":
+        if options.pop("network") is not None or start != "auto" or changed:
             raise UserError(
-                "A resumed training keeps its network and start: leave out --network and --start."
+                "A resumed training keeps its network, start and settings: leave out --network, "
+                "--start and --set."
             )
         options["network"] = None
-    run = prepare(images, labels, start=start, spacing=sizes, resume_from=resume_from, **options)
+    run = prepare(
+        images, labels, start=start, spacing=sizes, resume_from=resume_from, **options, **changed
+    )
     line = ProgressLine()
     try:
         with _stopped_by_signals(run) as received:
@@ -75,6 +81,35 @@ def parse_spacing(text: str) -> tuple[float, ...]:
             f"0.5,0.5 (y, x) or 2,0.5,0.5 (z, y, x)."
         ) from None
     return sizes
+
+
+def parse_settings(given: Sequence[str]) -> dict[str, Any]:
+    """``noise=0.2`` and the like by name: numbers, true and false, or words.
+
+    :class:`UserError` for what is no field of a recipe or has an option of its own.
+    """
+    from napari_unet.training.presets import SETTINGS, no_such_setting
+
+    settings: dict[str, Any] = {}
+    for one in given:
+        name, equals, value = (part.strip() for part in one.partition("="))
+        if not (name and equals and value):
+            raise UserError(
+                f"--set {one!r} is not understood: write NAME=VALUE, for example noise=0.2."
+            )
+        if name == "network":
+            raise UserError(f"--set {one!r}: use --network for it.")
+        if name not in SETTINGS:  # nor any other argument of the training
+            raise no_such_setting(name)
+        if name in settings:
+            raise UserError(f"--set {name} is given twice: give it once.")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
+        if name == "arguments" and not isinstance(settings[name], dict):
+            raise UserError(f"--set {one!r}: write the network's own as '{{\"width\": 32}}'.")
+    return settings
 
 
 def _check_out(out: Path, *, resume: bool, start: str) -> None:

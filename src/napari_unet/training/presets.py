@@ -79,6 +79,9 @@ class Preset(BaseModel):
         )
 
 
+SETTINGS = tuple(sorted(Preset.model_fields.keys() - {"name", "network"}))
+"""What of a recipe may be changed by name."""
+
 _LIVE = Preset(name="live", arguments=dict(registry.spec("unet").live))
 # The recipe of the paper. It gives no learning rate; 1e-3 with momentum 0.99 is what its successors
 # use with a loss averaged over pixels.
@@ -156,4 +159,11 @@ def preset(name: str = "live", **overrides: Any) -> Preset:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise no_such_setting(where) from error
         raise UserError(f"The training setting {where!r} does not fit: {first['msg']}.") from error
+
+
+def no_such_setting(name: str) -> UserError:
+    """What to say of a setting that there is not."""
+    return UserError(f"There is no training setting {name!r}; choose from {', '.join(SETTINGS)}.")

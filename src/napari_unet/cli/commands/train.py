@@ -38,11 +38,22 @@ def train(
     preset: Annotated[
         str,
         typer.Option(
-            metavar="live|paper2015",
-            help="live learns fastest; paper2015 is the recipe of the U-Net paper (31 million "
-            "parameters, slow without a GPU).",
+            metavar="live|strokes|paper2015",
+            help="live learns fastest; strokes is for a handful of thin strokes in a textured "
+            "image; paper2015 is the recipe of the U-Net paper (31 million parameters, slow "
+            "without a GPU).",
         ),
     ] = "live",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change a number of the preset; may be repeated: noise=0.2 (for images that are "
+            "noisier than these), elastic_sd=8, rotation=free, learning_rate=1e-3, w0=0. A "
+            "wrong name gives the list.",
+        ),
+    ] = None,
     label_kind: Annotated[
         str | None,
         typer.Option(
@@ -127,6 +138,7 @@ def train(
       napari-unet train images masks --out cells.unet --labels objects --budget 2m
       napari-unet train a.png a_strokes.png --out a.unet --labels scribbles --budget 30s
       napari-unet train images masks --out better.unet --start cells.unet
+      napari-unet train images masks --out noisy.unet --set noise=0.2 --set w0=0
       napari-unet train images masks --out cells.unet --resume --budget 10m
       napari-unet train em.tif em_labels.tif --out em.unet --axes zyx --spacing 40,6,6
     """
@@ -138,6 +150,7 @@ def train(
         out=out,
         network=network,
         preset=preset,
+        settings=settings or [],
         kind=label_kind,
         start=start,
         resume=resume,

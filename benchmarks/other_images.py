@@ -1,0 +1,163 @@
+"""What a recipe learns for images unlike those it was trained on.
+
+OMP_NUM_THREADS=1 python -m benchmarks.other_images [--steps 110] [--seeds 2]
+    [--tasks isbi-far,vnc,dsb-larger,dsb-smaller,u373] [--variants live,shading] [--spoil dark]
+
+A number of steps, so that the figures do not depend on the machine. Training parts only; no test
+image is looked at:
+
+- ``isbi-far``: slices 00, 02, 04, 06; scored on 12, 13, 14.
+- ``vnc``: slices 00, 05, 10, 14 of ISBI; scored on the middle of sections 0, 5 and 10 of another
+  laboratory's nerve cord (``vnc_sstem``), where all but membrane counts as cell.
+- ``dsb-larger``: eight images of 256 x 256 pixels, scored on nine larger ones; ``dsb-smaller`` the
+  other way round. The sizes come from different microscopes and dyes.
+- ``u373``: four images of sequence 01, scored on every other of its other eleven.
+
+``--spoil`` changes the scored images: ``noise`` (sd 0.16 of half the range), ``blur`` (sd 1.2
+pixels), ``dark`` (three quarters of the contrast, and darker). One line of JSON for each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.common import data, read, report
+from benchmarks.few_shot import scoring
+from benchmarks.few_shot.sets import TASKS, Pair, Task
+from scipy import ndimage
+
+from napari_unet import train
+
+SMALL = ((256, 256),)
+LARGE = ((360, 360), (520, 696), (512, 640))
+HALF = {"contrast": 0.15, "brightness": 0.12, "gamma": 0.2, "noise": 0.05}
+QUARTER = {"contrast": 0.08, "brightness": 0.06, "gamma": 0.1}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "live": {},
+    "shading": {"shading": 0.3},
+    "some_shading": {"shading": 0.15},
+    "half": HALF | {"shading": 0.15},
+    "quarter": QUARTER | {"shading": 0.08},
+    "strong": {"contrast": 0.5, "brightness": 0.4, "gamma": 0.7, "shading": 0.5, "noise": 0.2},
+    "noise": {"noise": 0.2},
+    "noise_shading": {"noise": 0.2, "shading": 0.3},
+    "full_balance": {"balance": 1.0, "shading": 0.3},
+}
+"""Fields of the recipe ``live``."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=110)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--tasks", default="isbi-far,vnc,dsb-larger,dsb-smaller,u373")
+    parser.add_argument("--variants", default="live,shading")
+    parser.add_argument("--spoil", default="", choices=["", "noise", "blur", "dark"])
+    options = parser.parse_args()
+    for seed in range(options.seeds):
+        for name in options.tasks.split(","):
+            for variant in options.variants.split(","):
+                found = run(name, variant, options.steps, seed, options.spoil)
+                about = {"task": name, "variant": variant, "steps": options.steps, "seed": seed}
+                report(benchmark="other_images", **about, spoilt=options.spoil, **found)
+
+
+def run(name: str, variant: str, steps: int, seed: int, spoil: str) -> dict[str, float]:
+    """Train, and score the other images."""
+    task = named(name)
+    model = train(
+        [pair.image for pair in task.train],
+        [pair.labels for pair in task.train],
+        kind=task.kind,
+        steps=steps,
+        seed=seed,
+        validation="none",
+        **VARIANTS[variant],
+    )
+    pairs = [spoilt(pair, spoil) for pair in scored(task)]
+    found = scoring.score(task, pairs, [model.predict(pair.image)[1] for pair in pairs])["same"]
+    wanted = ("iou", "ap50", "seg", "membrane_iou", "rand_error", "rand_error_test_optimal")
+    return {key: round(float(value), 4) for key, value in found.items() if key in wanted}
+
+
+def named(name: str) -> Task:
+    """The task, whose part ``tuning`` is what is scored."""
+    if name == "isbi-far":
+        slices = {"train": (0, 2, 4, 6), "tuning": (12, 13, 14)}
+        return replace(TASKS["isbi-4"], name=name, choose=_isbi(slices))
+    if name == "vnc":
+        return replace(TASKS["isbi-4"], name=name)
+    if name in ("dsb-larger", "dsb-smaller"):
+        learn, test = (SMALL, LARGE) if name == "dsb-larger" else (LARGE, SMALL)
+        return replace(TASKS["dsb-8"], name=name, choose=_dsb(learn, test))
+    return TASKS["u373"]
+
+
+def scored(task: Task) -> list[Pair]:
+    """Images and labels that are scored, none of them trained on."""
+    if task.name == "vnc":
+        return _vnc()
+    pairs = task.scored("tuning")
+    return pairs[::2] if task.name == "u373" else pairs
+
+
+def spoilt(pair: Pair, how: str) -> Pair:
+    """The image as another day, focus or detector might have given it."""
+    image = pair.image.astype(np.float32)
+    low, high = np.percentile(image, [1, 99])
+    half = max(1.0, float(high - low) / 2)
+    if how == "noise":
+        image += np.random.default_rng(5).normal(0, 0.16 * half, image.shape)
+    elif how == "blur":
+        image = ndimage.gaussian_filter(image, 1.2)
+    elif how == "dark":
+        image = low + (image - low) * 0.75 - 0.1 * half
+    return replace(pair, image=np.clip(image, 0, 255).astype(np.uint8))
+
+
+Choose = Callable[[str], list[tuple[Path, Path]]]
+
+
+def _isbi(slices: dict[str, tuple[int, ...]]) -> Choose:
+    folder = data("isbi2012")
+    return lambda part: _files(folder, [f"{n:02d}.png" for n in slices[part]])
+
+
+def _dsb(learn: tuple[tuple[int, int], ...], test: tuple[tuple[int, int], ...]) -> Choose:
+    folder = data("dsb2018_fluo") / "train"
+    names = sorted(file.name for file in (folder / "images").iterdir())
+    shapes = {name: read(folder / "images" / name).shape for name in names}
+
+    def spread(wanted: tuple[tuple[int, int], ...], number: int) -> list[str]:
+        fitting = [name for name in names if shapes[name] in wanted]
+        return fitting[:: len(fitting) // number][:number]
+
+    chosen = {"train": spread(learn, 8), "tuning": spread(test, 9)}
+    return lambda part: _files(folder, chosen[part])
+
+
+def _vnc() -> list[Pair]:
+    folder = data("vnc_sstem")
+    middle = np.s_[200:712, 200:712]
+    files = sorted((folder / "images").iterdir())
+    return [
+        Pair(
+            files[n].name,
+            read(files[n])[middle],
+            (read(folder / "masks" / files[n].name)[middle] != 1).astype(np.uint8),
+        )
+        for n in (0, 5, 10)
+    ]
+
+
+def _files(folder: Path, names: list[str]) -> list[tuple[Path, Path]]:
+    return [(folder / "images" / name, folder / "masks" / name) for name in names]
+
+
+if __name__ == "__main__":
+    main()
