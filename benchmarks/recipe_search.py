@@ -108,7 +108,7 @@ class Variant:
         return {**self.settings, **start, **shape}
 
 
-GREYS = {"contrast": 0.15, "brightness": 0.12, "gamma": 0.2, "noise": 0.05}
+GREYS = {"contrast": 0.15, "brightness": 0.12, "gamma": 0.2, "shading": 0.15, "noise": 0.05}
 SHAPE = {"width": 16, "depth": 4, "padding": "same", "norm": "batch", "dropout": 0.0}
 VARIANTS = (
     Variant("live"),
@@ -131,7 +131,7 @@ VARIANTS = (
     Variant("deformation of the paper, sd 10", {"elastic_sd": 10.0}),
     Variant("free rotation", {"rotation": "free"}),
     Variant("greys varied half as much", GREYS),
-    Variant("uneven light, too", {"shading": 0.3}),
+    Variant("no uneven light", {"shading": 0.0}),
     Variant("twice the noise", {"noise": 0.2}),
     Variant("greys as they are", dict.fromkeys(GREYS, 0.0)),
     Variant("random", random=True),

@@ -46,7 +46,7 @@ class Preset(BaseModel):
     contrast: float = Field(0.3, ge=0, le=1)
     brightness: float = Field(0.25, ge=0, le=2)
     gamma: float = Field(0.4, ge=0, le=2, description="exponent up to exp(+-gamma)")
-    shading: float = Field(0.0, ge=0, le=2, description="uneven light: factors of exp(+-shading)")
+    shading: float = Field(0.3, ge=0, le=2, description="uneven light: factors of exp(+-shading)")
     noise: float = Field(0.1, ge=0, le=1, description="sd of Gaussian noise, up to")
     ramp: int = Field(
         0,
@@ -100,6 +100,7 @@ _PAPER = Preset(
     rotation="free",
     scale=0.0,
     gamma=0.0,
+    shading=0.0,
     balance=1.0,
     shares="labels",
     dice=0.0,
@@ -114,6 +115,7 @@ _STROKES = Preset(
     tile=128,
     batch=8,
     noise=0.2,
+    shading=0.0,
     ramp=600,
     rotations=True,
 )
