@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ from napari_unet.comparison.canvas import (
 from napari_unet.project.files import read_json
 
 WIDTH, HEIGHT = 860.0, 330.0
-COLOURS = (ORANGE, BLUE, GREEN, RED, INK)
+COLOURS = (ORANGE, BLUE, GREEN, RED, INK, "#8a4fbd", "#8f7a00", "#00839c")
+IN_A_ROW, ROW = 2, 20.0
+"""Of the legend below the panels."""
+LEFT_OUT = {"w0": "without boundary weights", "elastic_sd": "without elastic deformation"}
+"""What it means that a number of the recipe is 0."""
+USUAL = {"preset", "start", "seed", "device", "precision", "validation", "arguments", "network"}
 Lines = dict[str, list[tuple[float, float]]]
+Panel = tuple[str, Lines, float | None]
+"""Title, lines and published figure."""
 
 
 def draw_curves(results: Path, pictures: Path) -> None:
@@ -34,7 +42,7 @@ def draw_curves(results: Path, pictures: Path) -> None:
 
         rand = lines(records, lambda p: error(p, "rand"))
         pixel = lines(records, lambda p: error(p, "pixel_f"))
-        panels = [
+        panels: list[Panel] = [
             ("Rand error, test-optimal", rand, 0.0382),
             ("pixel error (1 - F), test-optimal", pixel, 0.0611),
         ]
@@ -52,15 +60,28 @@ def lines(records: list[dict[str, Any]], value: Any) -> Lines:
     """(minutes, value) by training."""
     found: Lines = {}
     for number, one in enumerate(records, 1):
-        name = one["settings"].get("variant", "training")
+        name = called(one["settings"])
         name = name if name not in found else f"{name} ({number})"
         found[name] = [(p["seconds"] / 60, value(p)) for p in one["points"]]
     return found
 
 
-def draw(panels: list[tuple[str, Lines, float | None]], path: Path) -> None:
+def called(settings: dict[str, Any]) -> str:
+    """What tells a training from the others, in a few words."""
+    given = settings["recipe"]
+    changed = [
+        f"{name} {value}" if value or name not in LEFT_OUT else LEFT_OUT[name]
+        for name, value in given.items()
+        if name not in USUAL
+    ]
+    length = f"{settings['steps']} steps" if settings["steps"] else settings["budget"].lstrip("0")
+    return ", ".join([f"from {given['start']} weights", length, *changed])
+
+
+def draw(panels: Sequence[Panel], path: Path) -> None:
     """Two panels side by side; a faint line where the published figure of other data lies."""
-    sheet = Sheet(WIDTH, HEIGHT)
+    rows = -(-len(panels[0][1]) // IN_A_ROW)
+    sheet = Sheet(WIDTH, HEIGHT + (rows - 1) * ROW)
     wide = (WIDTH - 2 * 60 - 40) / 2
     for number, (title, found, published) in enumerate(panels):
         left = 60 + number * (wide + 80)
@@ -94,8 +115,9 @@ def draw(panels: list[tuple[str, Lines, float | None]], path: Path) -> None:
             for x, y in points:
                 sheet.dot(x, y, 3.6, colour)
             if number == 0:
-                x = 60 + position * 150.0
-                sheet.dot(x, HEIGHT - 20, 4.6, colour)
-                sheet.text(x + 12, HEIGHT - 20, name, size=12)
+                x = 60 + (position % IN_A_ROW) * (WIDTH - 80) / IN_A_ROW
+                y = HEIGHT - 20 + (position // IN_A_ROW) * ROW
+                sheet.dot(x, y, 4.6, colour)
+                sheet.text(x + 12, y, name, size=12)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.picture().save(path, optimize=True)
