@@ -233,6 +233,8 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         ((*TRAIN, "--set", "noise"), "write NAME=VALUE"),
         ((*TRAIN, "--set", "=1"), "write NAME=VALUE"),
         ((*TRAIN, "--set", "noise=7"), "'noise' does not fit"),
+        ((*TRAIN, "--set", "w0=Infinity"), "'w0' does not fit: Input should be a finite number"),
+        ((*TRAIN, "--set", "voxel=[2,1]"), "use --spacing"),
         ((*TRAIN, "--set", "rotation=sideways"), "'rotation' does not fit"),
         ((*TRAIN, "--set", "network=segnet"), "use --network"),
         ((*TRAIN, "--set", "noise=0", "--set", "noise=1"), "given twice"),

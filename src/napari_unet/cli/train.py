@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FIRST_CHECKPOINT = 60.0
 """Seconds into a training after which it is kept beside ``--out`` for the first time."""
 
+OPTIONS = {"network": "--network", "voxel": "--spacing"}
+"""Fields of a recipe that have an option of their own."""
+
 
 def run_train(
     images: str,
@@ -97,8 +100,8 @@ def parse_settings(given: Sequence[str]) -> dict[str, Any]:
             raise UserError(
                 f"--set {one!r} is not understood: write NAME=VALUE, for example noise=0.2."
             )
-        if name == "network":
-            raise UserError(f"--set {one!r}: use --network for it.")
+        if name in OPTIONS:
+            raise UserError(f"--set {one!r}: use {OPTIONS[name]} for it.")
         if name not in SETTINGS:  # nor any other argument of the training
             raise no_such_setting(name)
         if name in settings:

@@ -13,7 +13,7 @@ from napari_unet.networks import registry
 class Preset(BaseModel):
     """One recipe. Lengths are in pixels of the image."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = "live"
     network: str = "unet"
