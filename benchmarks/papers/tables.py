@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from common_papers import RESULTS, ROOT
-from curves import draw_curves
+from curves import USUAL, called, draw_curves
 
 from napari_unet.project.files import read_json
 
@@ -150,7 +150,7 @@ def isbi_curve(records: list[Record]) -> str:
             found = point["views"]
             rows.append(
                 [
-                    NAMES.get(one["settings"]["variant"], one["settings"]["variant"]),
+                    called(one["settings"]),
                     minutes(point["seconds"]),
                     f"{point['step']}",
                     f"{found['rand']['test_optimal']['error']:.4f}",
@@ -373,8 +373,7 @@ def recipe(one: Record) -> str:
     settings = one["settings"]
     given = settings["recipe"]
     last = one["points"][-1]
-    usual = {"preset", "start", "seed", "device", "precision", "validation", "arguments", "network"}
-    changed = [f"{k} {v}" for k, v in given.items() if k not in usual]
+    changed = [f"{k} {v}" for k, v in given.items() if k not in USUAL]
     width = one["arguments"].get("width")
     words = [
         f"`{one['network']}`" + (f" width {width}" if width else ""),
