@@ -16,7 +16,7 @@ from napari_unet.annotations.two_nearest import two_nearest
 from napari_unet.errors import UserError
 
 #: Weights below this are left out, which bounds how far an object has to be looked at.
-NEGLIGIBLE = 1e-5
+NEGLIGIBLE = 5e-5
 
 #: A rare class weighs at most this many times as much as the most frequent one: a few stray pixels
 #: of a class must not drown all others.
@@ -47,13 +47,16 @@ def boundary_weights(
     if w0 <= NEGLIGIBLE:
         return np.zeros(np.shape(objects), np.float32)
     total = two_nearest(objects, reach_of(w0, sigma), voxel).total
-    weights = np.float32(w0) * np.exp(-((total / np.float32(sigma)) ** 2) / 2)
-    return weights.astype(np.float32, copy=False)
+    weights = np.zeros(total.shape, np.float32)
+    known = np.isfinite(total)
+    weights[known] = np.float32(w0) * np.exp(total[known] ** 2 * np.float32(-0.5 / sigma**2))
+    return weights
 
 
 def reach_of(w0: float, sigma: float) -> float:
-    """d1 + d2 beyond which a weight is ``NEGLIGIBLE``, in pixels."""
-    return sigma * float(np.sqrt(2 * np.log(max(w0, 2 * NEGLIGIBLE) / NEGLIGIBLE)))
+    """d2 beyond which a weight is ``NEGLIGIBLE``, in pixels: d1 is never less than one."""
+    both = sigma * float(np.sqrt(2 * np.log(max(w0, 2 * NEGLIGIBLE) / NEGLIGIBLE)))
+    return max(1.0, both - 1.0)
 
 
 def class_balance(counts: npt.ArrayLike, strength: float = 1.0) -> tuple[float, ...]:

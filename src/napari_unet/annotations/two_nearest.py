@@ -47,24 +47,31 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
     margins = [int(np.ceil(reach / length)) for length in lengths]
     # Squares of whole numbers until the end: half the bytes, and nothing is rounded.
     number_type = np.int32 if set(lengths) == {1.0} else np.float32
-    nearest = np.full(ids.shape, FAR, number_type)
+    # The squared distance in the upper half, the object in the lower: one comparison orders both,
+    # for bits of floats that are not negative are in the order of their numbers.
+    nearest = np.full(ids.shape, _bits(number_type(FAR)) << 32, np.int64)
     then = nearest.copy()
-    first, second = np.zeros(ids.shape, np.int32), np.zeros(ids.shape, np.int32)
     windows = [
         tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(box, margins, strict=True))
         for box in ndimage.find_objects(ids)
     ]
     for number, window, distance in _distances(ids, windows, lengths):
-        a, b, one, two = nearest[window], then[window], first[window], second[window]
-        closer = distance < a
-        between = ~closer & (distance < b)
-        b[closer], two[closer] = a[closer], one[closer]
-        a[closer], one[closer] = distance[closer], number
-        b[between], two[between] = distance[between], number
-    total = np.sqrt(nearest, dtype=np.float32)
-    total += np.sqrt(then, dtype=np.float32)
-    total[(then == FAR) | (ids != 0)] = np.inf
+        key = _bits(distance) << 32
+        key |= number
+        one, two = nearest[window], then[window]
+        np.minimum(two, np.maximum(one, key), out=two)
+        np.minimum(one, key, out=one)
+    squares = [(keys >> 32).astype(np.int32).view(number_type) for keys in (nearest, then)]
+    total = np.sqrt(squares[0], dtype=np.float32)
+    total += np.sqrt(squares[1], dtype=np.float32)
+    first, second = nearest.astype(np.int32), then.astype(np.int32)
+    total[(second == 0) | (ids != 0)] = np.inf
     return TwoNearest(total, first, second, reach)
+
+
+def _bits(squares: Any) -> Any:
+    """The 32 bits of each number, as int64."""
+    return squares.view(np.int32).astype(np.int64)
 
 
 def _distances(
