@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from small_models import make_model
 
 from napari_unet.core import fast_prediction, predict_files
@@ -16,7 +17,7 @@ from napari_unet.images.image import Image
 from napari_unet.model.model import Model
 from napari_unet.prediction import device
 from napari_unet.prediction.way import Way
-from napari_unet.speed import memory
+from napari_unet.speed import memory, trials
 from napari_unet.speed.trials import Choice
 
 ARGUMENTS = {"width": 2, "depth": 1, "padding": "same", "norm": "batch", "dropout": 0.0}
@@ -84,6 +85,21 @@ def test_too_slow_to_measure_means_the_rule_and_no_second_try(
         described(image, tmp_path / name, model)
     assert made == [1]
     assert model.predictor("cpu").way == Way("float32")
+
+
+def test_a_model_that_bears_no_bf16_says_nothing_of_others(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: True)
+    if "bf16" not in trials.precisions(torch.device("cpu")):
+        pytest.skip("torch has no bf16 here")
+    for part in (trials, fast_prediction):
+        monkeypatch.setattr(part, "near", lambda mean, changed: mean == 0)
+    *_, last = predict_files(model, image, tmp_path / "first", ["classes"], device="cpu")
+    assert "float32 is used" in last.notes[0]
+    for part in (trials, fast_prediction):
+        monkeypatch.setattr(part, "near", lambda mean, changed: True)
+    assert described(image, tmp_path / "second", model)["precision"] == "bf16"
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -60,15 +60,17 @@ def _settle(
         choice = finish(
             try_prediction(model.network, torch.from_numpy(piece)[None], chosen, Patience(SECONDS))
         )
+        # What this model's weights rule out, others may bear: then the rule, for them all.
+        kept = choice if choice is not None and choice.for_any_weights else None
         remember(
             "prediction",
             header.network,
             header.arguments,
             **where,
-            way=choice.way if choice else None,
+            way=kept.way if kept else None,
             measured=choice.measured if choice else {},
         )
-        if choice is not None:
+        if kept is not None:
             return model.predictor(device)
     if predictor.precision == "float32":
         return predictor

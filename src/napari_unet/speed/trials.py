@@ -42,6 +42,11 @@ class Choice:
     way: Way
     measured: dict[str, Any]
 
+    @property
+    def for_any_weights(self) -> bool:
+        """Whether time alone decided: no way was out because it changed what the weights say."""
+        return all(one["allowed"] for one in self.measured.values())
+
 
 def precisions(device: torch.device) -> list[str]:
     """Those that the device computes in, without those that it only imitates."""
