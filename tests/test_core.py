@@ -30,7 +30,7 @@ from napari_unet.images.reading import read_image
 from napari_unet.model import file
 from napari_unet.model.model import Model
 from napari_unet.training.data import LabelledImage
-from napari_unet.training.events import Finished, Notice, Progress, Started
+from napari_unet.training.events import Finished, Fitted, Notice, Progress, Started
 
 FAST: dict[str, Any] = {
     "steps": 2,
@@ -337,7 +337,7 @@ def test_tuning_refuses_what_does_not_fit(model: Model, tmp_path: Path) -> None:
         prepare(np.stack([image] * 4), np.stack([labels] * 4), kind="objects", start=path, dims=3)
     with pytest.raises(UserError, match="There is no model file"):
         prepare(image, labels, kind="objects", start=tmp_path / "none.unet")
-    with pytest.raises(UserError, match="general start weights are for the 2D network 'unet'"):
+    with pytest.raises(UserError, match="general start weights are for the network 'unet'"):
         prepare(image, labels, kind="objects", start="general", network="lunet")
 
 
@@ -403,6 +403,27 @@ def test_3d(tmp_path: Path) -> None:
     )  # fmt: skip
     assert model.header.dims == 3
     assert model.predict(np.stack([image] * 8)).shape == (2, 8, 32, 32)
+
+
+@pytest.mark.parametrize("spacing", [None, (40, 6, 6)])
+def test_volumes_begin_with_the_start_weights_of_planes(spacing: tuple[int, ...] | None) -> None:
+    """Their last layer alone, fitted before the first step, finds most of noisy bright balls."""
+    rng = np.random.default_rng(0)
+    masks = np.zeros((24, 48, 48), np.uint8)
+    z, y, x = np.indices(masks.shape)
+    for at in rng.uniform(0, masks.shape, (12, 3)):
+        masks[(z - at[0]) ** 2 + (y - at[1]) ** 2 + (x - at[2]) ** 2 < 36] = 1
+    volume = (100.0 + 100 * masks + rng.normal(0, 25, masks.shape)).clip(0, 255).astype(np.uint8)
+    options = {"kind": "classes", "dims": 3, "spacing": spacing, "validation": "none", "tile": 32}
+    run = prepare(volume, masks, steps=1, **options)  # type: ignore[arg-type]
+    assert run.trainer.origin == "general"
+    fitted = next(event for event in run.events() if isinstance(event, Fitted))
+    assert fitted.seconds > 0
+    found = run.model().predict(volume, output="classes")
+    assert 2 * (found & masks).sum() / (found.sum() + masks.sum()) > 0.7
+    assert run.model().header.provenance.start == "general"
+    shallow = {"arguments": {"width": 4}}
+    assert prepare(volume, masks, steps=1, **options, **shallow).trainer.origin == "random"  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ predicting files

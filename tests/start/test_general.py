@@ -65,6 +65,47 @@ def test_their_features_are_different_at_every_depth() -> None:
         assert value < 0.1, (name, value)
 
 
+POOLINGS: list[dict[str, object]] = [
+    {"depth": 4},
+    {"depth": 2},
+    {"depth": 3, "pooling": [[1, 2, 2], [1, 2, 2], [2, 2, 2]]},
+    {"depth": 3, "pooling": [[1, 1, 2], [1, 2, 2], [2, 2, 2]]},
+]
+
+
+@pytest.mark.parametrize("more", POOLINGS, ids=str)
+def test_they_fit_networks_for_volumes(more: dict[str, object]) -> None:
+    arguments = LIVE | more
+    weights = general_weights("unet", arguments, dims=3, channels=2)
+    assert weights is not None
+    network = registry.build(
+        "unet", dims=3, in_channels=2, out_channels=2, arguments=arguments
+    ).eval()
+    network.load_state_dict(weights)
+    assert network(torch.zeros(1, 2, 16, 16, 16)).isfinite().all()
+
+
+def test_a_volume_of_equal_planes_is_seen_as_its_plane() -> None:
+    """Where no kernel looks and nothing is pooled from plane to plane but at the lowest level."""
+    pooling = [[1, 2, 2]] * 4
+    arguments = LIVE | {"depth": 4, "pooling": pooling}
+    weights = general_weights("unet", arguments, dims=3, channels=1)
+    flat = general_weights("unet", LIVE, dims=2, channels=1)
+    assert weights is not None
+    assert flat is not None
+    for name, value in weights.items():
+        if value.dim() == 5 and value.shape[2] == 1:
+            assert torch.equal(value.squeeze(2), flat[name].reshape(value.squeeze(2).shape)), name
+    assert sum(value.dim() == 5 and value.shape[2] == 1 for value in weights.values()) > 15
+
+
+@pytest.mark.parametrize(
+    "more", [{"depth": 5}, {"width": 8}, {"padding": "valid"}, {"norm": "none"}], ids=str
+)
+def test_other_networks_for_volumes_have_none(more: dict[str, object]) -> None:
+    assert general_weights("unet", LIVE | more, dims=3, channels=1) is None
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_they_fit_the_live_network_and_any_number_of_channels(channels: int) -> None:
     weights = general_weights("unet", LIVE, dims=2, channels=channels)
@@ -108,7 +149,6 @@ def test_short_filters_say_the_same_and_turn_faster() -> None:
 
 def test_other_networks_have_none() -> None:
     assert general_weights("unet", {**LIVE, "width": 8}, dims=2, channels=1) is None
-    assert general_weights("unet", LIVE, dims=3, channels=1) is None
     assert general_weights("lunet", {}, dims=2, channels=1) is None
     with pytest.raises(UserError, match="start from random"):
         make_trainer([labelled()], arguments={"width": 8}, start="general")

@@ -270,7 +270,7 @@ def _general(recipe: Preset, image: Image, *, needed: bool) -> dict[str, Tensor]
     )
     if weights is None and needed:
         raise UserError(
-            "The general start weights are for the 2D network 'unet' as in the preset live: leave "
+            "The general start weights are for the network 'unet' as in the preset live: leave "
             "network and arguments as they are there, or start from random."
         )
     return weights

@@ -1,4 +1,4 @@
-"""The general start weights that come with the package: for grey or coloured images in 2D."""
+"""The general start weights that come with the package: learned on planes, for volumes as well."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from napari_unet.networks import registry
+from napari_unet.start.inflation import inflated_filter, inflated_up
 
 NAME = "general"
 FILE = "general-2d.safetensors"
@@ -26,16 +27,46 @@ def general_weights(
 ) -> dict[str, Tensor] | None:
     """Weights by name, float32, for a network with ``channels``; None where there are none.
 
-    The first layer answers to the mean of the channels. The head knows two classes, background and
-    what is inside an object.
+    They are those of ``unet`` as in ``live``. For volumes they are inflated (``inflation.py``), and
+    the network may have fewer poolings, other ones along each axis, and kernels that do not look
+    along some. The first layer answers to the mean of the channels. The head knows two classes,
+    background and what is inside an object.
     """
     own = registry.check_arguments("unet", registry.spec("unet").live).model_dump()
     given = registry.check_arguments(network, arguments, dims).model_dump()
     # Dropout has no weights.
-    if network != "unet" or dims != 2 or own | {"dropout": 0} != given | {"dropout": 0}:
+    free = {"dropout", "pooling", "depth"} if dims == 3 else {"dropout"}
+    if network != "unet" or any(given[name] != own[name] for name in own.keys() - free):
+        return None
+    missing = own["depth"] - given["depth"]
+    if missing < 0:
         return None
     weights = dict(_weights())
     weights[FIRST] = weights[FIRST].repeat(1, channels, 1, 1) / channels
+    return weights if dims == 2 else _for_volumes(weights, arguments, channels, missing)
+
+
+def _for_volumes(
+    flat: Mapping[str, Tensor], arguments: Mapping[str, Any], channels: int, missing: int
+) -> dict[str, Tensor]:
+    """Inflated; the lowest level of a network with ``missing`` poolings is one further up."""
+    with torch.device("meta"):
+        network = registry.build(
+            "unet", dims=3, in_channels=channels, out_channels=2, arguments=arguments
+        )
+    weights = {}
+    for name, like in network.state_dict().items():
+        part, level, *rest = name.split(".")
+        # The contracting path is counted from full resolution, the expansive one from below.
+        above = str(int(level) + missing) if part in ("up", "expansive") else level
+        value = flat[".".join([part, above, *rest])]
+        if value.dim() < 4:
+            weights[name] = value
+        elif part == "head":
+            weights[name] = value.unsqueeze(-1)
+        else:
+            inflated = inflated_up if part == "up" else inflated_filter
+            weights[name] = inflated(value, like.shape[2:])
     return weights
 
 
