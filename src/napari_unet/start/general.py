@@ -12,7 +12,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from napari_unet.networks import registry
-from napari_unet.start.inflation import inflated_filter, inflated_up
+from napari_unet.start.inflation import inflated
 
 NAME = "general"
 FILE = "general-2d.safetensors"
@@ -65,8 +65,7 @@ def _for_volumes(
         elif part == "head":
             weights[name] = value.unsqueeze(-1)
         else:
-            inflated = inflated_up if part == "up" else inflated_filter
-            weights[name] = inflated(value, like.shape[2:])
+            weights[name] = inflated(value, like.shape[2:], up=part == "up")
     return weights
 
 

@@ -7,62 +7,34 @@ orientations at once, for the axes of a volume are alike where its voxels are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 from torch import Tensor
 
 
-def inflated_filter(flat: Tensor, sides: Sequence[int]) -> Tensor:
+def inflated(flat: Tensor, sides: Sequence[int], *, up: bool = False) -> Tensor:
     """A convolution's filter (out, in, 3, 3) as (out, in, *sides), with ``sides`` of 1 or 3.
 
-    The mean over the planes of the volume, each with the filter in its middle. Of axes that are not
-    looked along (1) the filter is the sum, which is what it says where nothing changes along them,
-    and planes that hold fewer of the other axes than they could are left out.
+    The mean over the three planes through a voxel, each with the filter in its middle. Along axes
+    that are not looked along (1) the filter is added up, which is what it says where nothing
+    changes along them. Planes with more of these than need be are left out.
+
+    ``up``: that of an up-convolution of stride 2 instead, (in, out, 2, 2) as (in, out, *sides),
+    with ``sides`` of 1 or 2. It is repeated along the new axis, for both halves are the same
+    picture there, and along axes that do not grow (1) it is the mean.
     """
-
-    def lay(whole: Tensor, plane: tuple[int, ...]) -> None:
-        rest = ({0, 1, 2} - set(plane)).pop()
-        piece = _narrowed(flat, plane, sides, lambda x, axis: x.sum(axis, keepdim=True))
-        whole.select(2 + rest, sides[rest] // 2).add_(piece)
-
-    return _mean_over_planes(flat, sides, lay)
-
-
-def inflated_up(flat: Tensor, sides: Sequence[int]) -> Tensor:
-    """The same of an up-convolution, (in, out, 2, 2) as (in, out, *sides), with sides of 1 or 2.
-
-    Along the new axis it is repeated, for there both halves are the same picture.
-    """
-
-    def lay(whole: Tensor, plane: tuple[int, ...]) -> None:
-        rest = ({0, 1, 2} - set(plane)).pop()
-        piece = _narrowed(flat, plane, sides, lambda x, axis: x.mean(axis, keepdim=True))
-        whole.add_(piece.unsqueeze(2 + rest))
-
-    return _mean_over_planes(flat, sides, lay)
-
-
-def _mean_over_planes(
-    flat: Tensor, sides: Sequence[int], lay: Callable[[Tensor, tuple[int, ...]], None]
-) -> Tensor:
     planes = list(combinations(range(3), 2))
     looked = [sum(sides[axis] > 1 for axis in plane) for plane in planes]
     chosen = [p for p, n in zip(planes, looked, strict=True) if n == max(looked)]
     whole = flat.new_zeros(*flat.shape[:2], *sides)
     for plane in chosen:
-        lay(whole, plane)
+        piece = flat
+        for place, axis in enumerate(plane, start=2):
+            if sides[axis] == 1:
+                piece = piece.mean(place, keepdim=True) if up else piece.sum(place, keepdim=True)
+        across = 3 - sum(plane)
+        middle = sides[across] // 2
+        along = whole.movedim(2 + across, -1)
+        (along if up else along[..., middle : middle + 1]).add_(piece.unsqueeze(-1))
     return whole / len(chosen)
-
-
-def _narrowed(
-    flat: Tensor,
-    plane: tuple[int, ...],
-    sides: Sequence[int],
-    narrow: Callable[[Tensor, int], Tensor],
-) -> Tensor:
-    """``flat`` with one pixel along the axes of ``plane`` whose side is 1."""
-    for place, axis in enumerate(plane):
-        if sides[axis] == 1:
-            flat = narrow(flat, 2 + place)
-    return flat
