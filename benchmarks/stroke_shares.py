@@ -1,6 +1,7 @@
 """What it is worth to read from the images how common each class is, when labels are strokes.
 
 python -m benchmarks.stroke_shares [--seeds 2] [--tasks isbi-1,dsb-8,u373] [--presets strokes,live]
+    [--start auto]
 
 Strokes of a 3 px brush are drawn on the labelled images of the few-shot benchmark, as many pixels
 of the rare class as of the rest. Each training is made once and its model twice, with the shares of
@@ -39,14 +40,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--tasks", default=",".join(FOREGROUND))
     parser.add_argument("--presets", default=",".join(STEPS))
+    parser.add_argument("--start", default="auto", help="general, random, or general if it fits")
     options = parser.parse_args()
     for name in options.tasks.split(","):
         for preset in options.presets.split(","):
-            scores = [compare(TASKS[name], preset, seed) for seed in range(options.seeds)]
+            scores = [
+                compare(TASKS[name], preset, seed, options.start) for seed in range(options.seeds)
+            ]
             report(
                 benchmark="stroke_shares",
                 task=name,
                 preset=preset,
+                start=options.start,
                 steps=STEPS[preset],
                 **{
                     key: [round(float(one[key]), 3) for one in scores]
@@ -55,7 +60,7 @@ def main() -> None:
             )
 
 
-def compare(task: Task, preset: str, seed: int) -> dict[str, Any]:
+def compare(task: Task, preset: str, seed: int, start: str) -> dict[str, Any]:
     """IoU and share of the scored class with either kind of shares; its true share."""
     wanted = FOREGROUND[task.name]
     strokes = [
@@ -63,7 +68,15 @@ def compare(task: Task, preset: str, seed: int) -> dict[str, Any]:
         for number, pair in enumerate(task.train)
     ]
     images = [pair.image for pair in task.train]
-    run = prepare(images, strokes, kind="scribbles", preset=preset, steps=STEPS[preset], seed=seed)
+    run = prepare(
+        images,
+        strokes,
+        kind="scribbles",
+        preset=preset,
+        steps=STEPS[preset],
+        seed=seed,
+        start=start,
+    )
     for _ in run.events():
         pass
     found: dict[str, Any] = {}

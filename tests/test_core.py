@@ -25,6 +25,7 @@ from napari_unet.core import (
 )
 from napari_unet.core.sources import guess_kind
 from napari_unet.errors import UserError
+from napari_unet.images import normalise
 from napari_unet.images.image import Image
 from napari_unet.images.reading import read_image
 from napari_unet.model import file
@@ -531,10 +532,21 @@ def test_normalisation_is_recorded(model: Model, folders: tuple[Path, Path]) -> 
     assert record["normalisation"]["low"] == list(model.header.normalisation.low)
 
 
+def test_images_of_another_scale_are_predicted_with_a_sentence(
+    model: Model, tmp_path: Path
+) -> None:
+    image, _ = squares()
+    tifffile.imwrite(tmp_path / "raw.tif", image.astype(np.uint16) * 257)
+    *_, last = run_files(model, tmp_path / "raw.tif", tmp_path / "out")
+    assert "far from those that the model was trained with" in last.notes[0]
+    with pytest.warns(UserWarning, match="image: Its grey values"):
+        model.predict(image.astype(np.float32) / 255, device="cpu")
+
+
 def test_predicting_needs_no_more_memory_than_a_tile(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the boxes that tiles need are read from a lazy array."""
+    """Only the boxes that tiles need are read from a lazy array, and some to look at its greys."""
     boxes: list[Any] = []
     read: Callable[..., Any] = Image.read
 
@@ -543,6 +555,7 @@ def test_predicting_needs_no_more_memory_than_a_tile(
         return read(self, index, box)
 
     monkeypatch.setattr(Image, "read", watched)
+    monkeypatch.setattr(normalise, "READ", 2**14)
     image = np.zeros((400, 400), np.uint8)
     model.predict(image, tile=64, device="cpu", precision="float32", output="classes")
     assert max(b - a for box in boxes for a, b in box) < 200

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-import torch
 from small_models import make_model
 
 from napari_unet.core import fast_prediction, predict_files
@@ -17,7 +17,7 @@ from napari_unet.images.image import Image
 from napari_unet.model.model import Model
 from napari_unet.prediction import device
 from napari_unet.prediction.way import Way
-from napari_unet.speed import memory, trials
+from napari_unet.speed import memory
 from napari_unet.speed.trials import Choice
 
 ARGUMENTS = {"width": 2, "depth": 1, "padding": "same", "norm": "batch", "dropout": 0.0}
@@ -52,14 +52,16 @@ def described(path: Path, out: Path, model: Model, **options: str) -> dict[str, 
     return found
 
 
-def choose(monkeypatch: pytest.MonkeyPatch, way: Way | None) -> list[int]:
+def choose(
+    monkeypatch: pytest.MonkeyPatch, way: Way | None, measured: dict[str, Any] | None = None
+) -> list[int]:
     """Let every measurement choose ``way``; returns the list of measurements."""
     made: list[int] = []
 
     def trial(*_: object) -> object:
         made.append(1)
         yield
-        return None if way is None else Choice(way, {})
+        return None if way is None else Choice(way, measured or {})
 
     monkeypatch.setattr(fast_prediction, "try_prediction", trial)
     return made
@@ -91,15 +93,22 @@ def test_a_model_that_bears_no_bf16_says_nothing_of_others(
     model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device, "cpu_has_bf16", lambda: True)
-    if "bf16" not in trials.precisions(torch.device("cpu")):
-        pytest.skip("torch has no bf16 here")
-    for part in (trials, fast_prediction):
-        monkeypatch.setattr(part, "near", lambda mean, changed: mean == 0)
+    monkeypatch.setattr(fast_prediction, "near", lambda mean, changed: mean == 0)
+    made = choose(monkeypatch, Way(), measured={str(Way("bf16")): {"allowed": False}})
     *_, last = predict_files(model, image, tmp_path / "first", ["classes"], device="cpu")
     assert "float32 is used" in last.notes[0]
-    for part in (trials, fast_prediction):
-        monkeypatch.setattr(part, "near", lambda mean, changed: True)
+    monkeypatch.setattr(fast_prediction, "near", lambda mean, changed: True)
     assert described(image, tmp_path / "second", model)["precision"] == "bf16"
+    assert made == [1]
+
+
+def test_a_way_that_is_out_does_not_matter_where_the_rule_is_none_of_it(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: False)
+    choose(monkeypatch, Way(folded=True), measured={str(Way("fp16")): {"allowed": False}})
+    described(image, tmp_path / "out", model)
+    assert model.predictor("cpu").way.folded
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -337,3 +337,15 @@ def test_images_are_checked_against_float32_as_files_are(
 
     assert told(whole) == (["cells: float32 is used."] if chosen == "auto" else [])
     assert told(part) == []
+
+
+def test_an_image_of_another_scale_is_said_so() -> None:
+    model = make_model("unet", width=2, depth=1, padding="same", norm="batch", dropout=0.0)
+    pixels = np.random.default_rng(0).integers(0, 2**16, (32, 32), np.uint16)
+    image = Image("cells", pixels, "yx")
+    workspace: Any = SimpleNamespace(image=lambda id: image, labels={})
+    source: Any = SimpleNamespace(model=lambda: model, device="cpu", precision="float32")
+    command = Predict(job="p", image="i", outputs={})
+    events = [e for some in jobs.predict(command, workspace, source) for e in some]
+    (notice,) = [e.message for e in events if e.type == "notice"]
+    assert notice.startswith("cells: Its grey values (")

@@ -215,3 +215,36 @@ def test_missing_channels_have_no_say_in_the_constants() -> None:
     assert chosen.method == "training"
     assert (chosen.low, chosen.high) == percentiles(images[0])
     assert choose_normalisation(images).method == "image"
+
+
+FEW = np.arange(100, 200, dtype=np.float64).reshape(10, 10)
+
+
+@pytest.mark.parametrize(
+    ("array", "doubtful"),
+    [
+        (FEW, False),
+        (FEW * 1.5, False),
+        (FEW * 0.7, False),
+        (FEW * 257, True),
+        (FEW / 255, True),
+        (FEW + 200, True),
+        (FEW - 200, True),
+        (np.zeros((10, 10)), False),
+        (np.full((10, 10), 1e6), False),
+    ],
+)
+def test_images_of_another_scale_are_doubted(array: np.ndarray, doubtful: bool) -> None:
+    low, high = percentiles(grey(FEW))
+    said = Normalisation("training", low, high).doubts(grey(array))
+    assert (said is not None) == doubtful
+    if said:
+        assert "far from those that the model was trained with (101 to 198)" in said
+    assert Normalisation("image", low, high).doubts(grey(array)) is None
+
+
+def test_the_channel_of_another_scale_is_named() -> None:
+    low, high = percentiles(grey(np.stack([FEW, FEW]), "cyx"))
+    said = Normalisation("training", low, high).doubts(grey(np.stack([FEW, FEW * 50]), "cyx"))
+    assert said is not None
+    assert "in channel 1" in said

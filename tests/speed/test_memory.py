@@ -33,11 +33,11 @@ def test_what_was_remembered_is_recalled(file: Path) -> None:
         "",
         "not JSON",
         "[]",
-        '{"version": 2, "entries": {"a": {}}}',
-        '{"version": 1, "entries": []}',
-        '{"version": 1, "entries": {"a": 5}}',
+        '{"version": 1, "entries": {"a": {}}}',
+        '{"version": 2, "entries": []}',
+        '{"version": 2, "entries": {"a": 5}}',
         "[" * 100_000,
-        '{"version": 1, "entries": {"a": {"x": "' + "y" * memory.LARGEST + '"}}}',
+        '{"version": 2, "entries": {"a": {"x": "' + "y" * memory.LARGEST + '"}}}',
     ],
 )
 def test_damaged_and_foreign_files_are_nothing(file: Path, content: str) -> None:

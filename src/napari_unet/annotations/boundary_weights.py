@@ -49,7 +49,7 @@ def boundary_weights(
     total = two_nearest(objects, reach_of(w0, sigma), voxel).total
     weights = np.zeros(total.shape, np.float32)
     known = np.isfinite(total)
-    weights[known] = np.float32(w0) * np.exp(total[known] ** 2 * np.float32(-0.5 / sigma**2))
+    weights[known] = np.float32(w0) * np.exp(-((total[known] / sigma) ** 2) / 2)
     return weights
 
 

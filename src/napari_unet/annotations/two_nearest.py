@@ -45,7 +45,7 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
     ids = renumber(objects)
     lengths = tuple(voxel) or (1.0,) * ids.ndim
     margins = [int(np.ceil(reach / length)) for length in lengths]
-    # Squares of whole numbers until the end: half the bytes, and nothing is rounded.
+    # Squares of whole numbers until the end: nothing is rounded.
     number_type = np.int32 if set(lengths) == {1.0} else np.float32
     # The squared distance in the upper half, the object in the lower: one comparison orders both,
     # for bits of floats that are not negative are in the order of their numbers.
@@ -56,15 +56,17 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
         for box in ndimage.find_objects(ids)
     ]
     for number, window, distance in _distances(ids, windows, lengths):
-        key = _bits(distance) << 32
+        key = _bits(distance)
+        key <<= 32
         key |= number
         one, two = nearest[window], then[window]
         np.minimum(two, np.maximum(one, key), out=two)
         np.minimum(one, key, out=one)
-    squares = [(keys >> 32).astype(np.int32).view(number_type) for keys in (nearest, then)]
-    total = np.sqrt(squares[0], dtype=np.float32)
-    total += np.sqrt(squares[1], dtype=np.float32)
     first, second = nearest.astype(np.int32), then.astype(np.int32)
+    total = np.zeros(ids.shape, np.float32)
+    for keys in (nearest, then):
+        keys >>= 32
+        total += np.sqrt(keys.astype(np.int32).view(number_type), dtype=np.float32)
     total[(second == 0) | (ids != 0)] = np.inf
     return TwoNearest(total, first, second, reach)
 

@@ -15,6 +15,7 @@ from napari_unet.images.tiling import read_mirrored
 from napari_unet.model.model import Model
 from napari_unet.prediction.device import choose_device, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.way import default_way
 from napari_unet.speed import memory
 from napari_unet.speed.choosing import remember, tried
 from napari_unet.speed.race import Patience, finish
@@ -60,8 +61,9 @@ def _settle(
         choice = finish(
             try_prediction(model.network, torch.from_numpy(piece)[None], chosen, Patience(SECONDS))
         )
-        # What this model's weights rule out, others may bear: then the rule, for them all.
-        kept = choice if choice is not None and choice.for_any_weights else None
+        # Where this model's weights do not bear the rule, others may: it stays, for them all.
+        usual = default_way(chosen, dims=header.dims, training=False)
+        kept = choice if choice is not None and choice.allowed(usual) else None
         remember(
             "prediction",
             header.network,

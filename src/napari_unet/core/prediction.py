@@ -230,9 +230,10 @@ def _predict(
                 writer.put(one)
                 if one.number < one.total:
                     yield FileProgress(*at, one.number, one.total)
-    told = tuple(task.predictor.notes)
+    doubts = model.header.rule().doubts(image)
+    told = [*([doubts] if doubts else []), *task.predictor.notes]
     task.predictor.notes.clear()
-    yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=told)
+    yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=tuple(told))
 
 
 def _paths(out: Path, name: str, task: _Task) -> list[Path]:

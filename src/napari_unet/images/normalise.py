@@ -29,6 +29,9 @@ BLOCKS = 8
 AGREEMENT = 0.25
 """Ranges agree when their ends differ by no more than this part of the pooled range."""
 
+FAR = 4.0
+"""A range that is so many times as long as another, or as short, hardly means the same."""
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -61,6 +64,30 @@ class Normalisation:
         if not self.mark_missing:
             return known
         return replace(known, missing=tuple(a >= b for a, b in zip(low, high, strict=True)))
+
+    def doubts(self, image: Image) -> str | None:
+        """A sentence where ``image`` has other grey values than the training images; else None.
+
+        Only of constants that hold for every image: they then leave hardly anything to see, as
+        with images of 16 bits after a training on 8.
+        """
+        if self.method == "image":
+            return None
+        for channel, (low, high, first, last) in enumerate(
+            zip(self.low, self.high, *percentiles(image), strict=False)
+        ):
+            known, found = high - low, last - first
+            apart = first >= high or last <= low
+            if min(known, found) <= 0:  # nothing can be seen in it anyway
+                continue
+            if apart or found > FAR * known or FAR * found < known:
+                which = f" in channel {channel}" if len(self.low) > 1 else ""
+                return (
+                    f"Its grey values{which} ({first:.4g} to {last:.4g}, percentiles 1 and 99) are "
+                    f"far from those that the model was trained with ({low:.4g} to {high:.4g}): "
+                    "bring the image to their scale, or train with images like it."
+                )
+        return None
 
     def apply(self, plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """(C, *spatial) of any real dtype to float32: ``low`` becomes -1, ``high`` +1, linearly.

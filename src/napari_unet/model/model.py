@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -258,10 +259,17 @@ class Model:
         ------
         UserError
             An image that does not fit the model, an unknown output, device or precision.
+
+        Warns
+        -----
+        UserWarning
+            The grey values are far from those of the training, see :meth:`Normalisation.doubts`.
         """
         if output not in DTYPES:
             raise UserError(f"There is no output {output!r}; choose from {', '.join(DTYPES)}.")
         seen = self.as_image(image, axes)
+        if doubts := self.header.rule().doubts(seen):
+            warnings.warn(f"{seen.name}: {doubts}", stacklevel=2)
         shape = seen.leading_shape + seen.spatial_shape
         classes = len(self.header.classes)
         arrays = {output: np.empty((classes,) * (output == "probability") + shape, DTYPES[output])}

@@ -42,10 +42,9 @@ class Choice:
     way: Way
     measured: dict[str, Any]
 
-    @property
-    def for_any_weights(self) -> bool:
-        """Whether time alone decided: no way was out because it changed what the weights say."""
-        return all(one["allowed"] for one in self.measured.values())
+    def allowed(self, way: Way) -> bool:
+        """Whether ``way`` was not out for changing what the weights say."""
+        return bool(self.measured.get(str(way), {"allowed": True})["allowed"])
 
 
 def precisions(device: torch.device) -> list[str]:

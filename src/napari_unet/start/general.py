@@ -12,6 +12,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from napari_unet.networks import registry
+from napari_unet.networks.anisotropy import Pooling, radii, usual_pooling
 from napari_unet.start.inflation import inflated
 
 NAME = "general"
@@ -19,7 +20,7 @@ FILE = "general-2d.safetensors"
 """float16, short; ``scripts/train_start_weights.py`` made it for ``unet`` as in ``live``."""
 FIRST = "contracting.0.0.weight"
 LENGTH = 0.85
-"""Mean length of a layer's filters to begin with; fresh ones (He) have the square root of 2."""
+"""Mean length of a layer's filters on planes; fresh ones (He) have the square root of 2."""
 
 
 def general_weights(
@@ -27,45 +28,61 @@ def general_weights(
 ) -> dict[str, Tensor] | None:
     """Weights by name, float32, for a network with ``channels``; None where there are none.
 
-    They are those of ``unet`` as in ``live``. For volumes they are inflated (``inflation.py``), and
-    the network may have fewer poolings, other ones along each axis, and kernels that do not look
-    along some. The first layer answers to the mean of the channels. The head knows two classes,
+    They are those of ``unet`` as in ``live``, which may have fewer poolings: it then has the upper
+    levels of both paths. For volumes they are inflated (``inflation.py``), whatever each level is
+    pooled by. The first layer answers to the mean of the channels. The head knows two classes,
     background and what is inside an object.
     """
     own = registry.check_arguments("unet", registry.spec("unet").live).model_dump()
     given = registry.check_arguments(network, arguments, dims).model_dump()
     # Dropout has no weights.
-    free = {"dropout", "pooling", "depth"} if dims == 3 else {"dropout"}
+    free = {"dropout", "depth"} | ({"pooling"} if dims == 3 else set())
     if network != "unet" or any(given[name] != own[name] for name in own.keys() - free):
         return None
     missing = own["depth"] - given["depth"]
     if missing < 0:
         return None
-    weights = dict(_weights())
+    weights = _upper_levels(_weights(), own["depth"], missing)
     weights[FIRST] = weights[FIRST].repeat(1, channels, 1, 1) / channels
-    return weights if dims == 2 else _for_volumes(weights, arguments, channels, missing)
+    return weights if dims == 2 else _for_volumes(weights, given["depth"], given["pooling"])
+
+
+def _upper_levels(weights: Mapping[str, Tensor], depth: int, missing: int) -> dict[str, Tensor]:
+    """Without the ``missing`` lowest of ``depth`` poolings.
+
+    The contracting path is counted from full resolution, the expansive one from below.
+    """
+    found = {}
+    for name, value in weights.items():
+        part, level, *rest = name.split(".")
+        if part == "contracting" and int(level) > depth - missing:
+            continue
+        if part in ("up", "expansive"):
+            if int(level) < missing:
+                continue
+            level = str(int(level) - missing)
+        found[".".join([part, level, *rest])] = value
+    return found
 
 
 def _for_volumes(
-    flat: Mapping[str, Tensor], arguments: Mapping[str, Any], channels: int, missing: int
+    flat: Mapping[str, Tensor], depth: int, pooling: Pooling | None
 ) -> dict[str, Tensor]:
-    """Inflated; the lowest level of a network with ``missing`` poolings is one further up."""
-    with torch.device("meta"):
-        network = registry.build(
-            "unet", dims=3, in_channels=channels, out_channels=2, arguments=arguments
-        )
+    """Inflated to the kernels that levels with these poolings have."""
+    factors = pooling or usual_pooling(depth, 3)
+    kernels = [[2 * r + 1 for r in radius] for radius in radii(factors, 3)]
     weights = {}
-    for name, like in network.state_dict().items():
-        part, level, *rest = name.split(".")
-        # The contracting path is counted from full resolution, the expansive one from below.
-        above = str(int(level) + missing) if part in ("up", "expansive") else level
-        value = flat[".".join([part, above, *rest])]
+    for name, value in flat.items():
+        part, number, *_ = name.split(".")
         if value.dim() < 4:
             weights[name] = value
-        elif part == "head":
+        elif part == "head":  # looks at single pixels
             weights[name] = value.unsqueeze(-1)
+        elif part == "up":
+            weights[name] = inflated(value, factors[depth - 1 - int(number)], up=True)
         else:
-            weights[name] = inflated(value, like.shape[2:], up=part == "up")
+            level = int(number) if part == "contracting" else depth - 1 - int(number)
+            weights[name] = inflated(value, kernels[level])
     return weights
 
 
