@@ -7,7 +7,7 @@ Five sets, a few labelled images each, scored on other images of their training 
 is looked at. The score is the IoU of one class, the mean over images: membrane, cell, nucleus,
 vessel, membrane. Variants take turns within a set and a seed, so that a busy hour hits them alike.
 Results are added to benchmarks/results/recipe_search.jsonl after each run; what is there for the
-same budget and seed is not done again. The start weights fit one width and norm only, so networks of
+same budget and seed is not done again. The start weights fit one architecture only, so networks of
 another shape are compared with ``random``, the same recipe from random weights.
 """
 

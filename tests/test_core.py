@@ -423,8 +423,8 @@ def test_volumes_begin_with_the_start_weights_of_planes(spacing: tuple[int, ...]
     found = run.model().predict(volume, output="classes")
     assert 2 * (found & masks).sum() / (found.sum() + masks.sum()) > 0.7
     assert run.model().header.provenance.start == "general"
-    shallow = {"arguments": {"width": 4}}
-    assert prepare(volume, masks, steps=1, **options, **shallow).trainer.origin == "random"  # type: ignore[arg-type]
+    narrow = {"arguments": {"width": 4}}
+    assert prepare(volume, masks, steps=1, **options, **narrow).trainer.origin == "random"  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ predicting files

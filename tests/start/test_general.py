@@ -65,29 +65,6 @@ def test_their_features_are_different_at_every_depth() -> None:
         assert value < 0.1, (name, value)
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_a_network_with_fewer_poolings_takes_the_upper_levels(depth: int) -> None:
-    """Down to its lowest level it sees the same as the whole one; then each filter has its place,
-    which is that of its size.
-    """
-    arguments = LIVE | {"depth": depth}
-    seen: dict[str, list[torch.Tensor]] = {}
-    for one in (LIVE, arguments):
-        weights = general_weights("unet", one, dims=2, channels=1)
-        assert weights is not None
-        network = registry.build("unet", dims=2, in_channels=1, out_channels=2, arguments=one)
-        network.load_state_dict(weights)
-        for name, block in network.get_submodule("contracting").named_children():
-            block.register_forward_hook(
-                lambda _, __, out, key=name: seen.setdefault(key, []).append(out)
-            )
-        with torch.no_grad():
-            network.eval()(torch.from_numpy(draw(0, 64)[0])[None, None])
-    for level in range(depth + 1):
-        whole, upper = seen[str(level)]
-        torch.testing.assert_close(whole, upper)
-
-
 POOLINGS: list[dict[str, object]] = [
     {"depth": 4},
     {"depth": 2},
@@ -106,6 +83,23 @@ def test_they_fit_networks_for_volumes(more: dict[str, object]) -> None:
     ).eval()
     network.load_state_dict(weights)
     assert network(torch.zeros(1, 2, 16, 16, 16)).isfinite().all()
+
+
+def test_fewer_poolings_take_the_upper_levels() -> None:
+    """Each filter has its place, which is that of its size."""
+    whole = general_weights("unet", LIVE | {"depth": 4}, dims=3, channels=1)
+    upper = general_weights("unet", LIVE | {"depth": 2}, dims=3, channels=1)
+    assert whole is not None
+    assert upper is not None
+    for ours, theirs in (
+        ("contracting.2.3", "contracting.2.3"),
+        ("up.0", "up.2"),
+        ("expansive.0.0", "expansive.2.0"),
+        ("expansive.1.3", "expansive.3.3"),
+        ("head", "head"),
+    ):
+        assert torch.equal(upper[f"{ours}.weight"], whole[f"{theirs}.weight"])
+    assert not any(name.startswith("contracting.3") for name in upper)
 
 
 def test_levels_that_do_not_look_from_plane_to_plane_have_the_filters_of_planes() -> None:
@@ -174,6 +168,7 @@ def test_short_filters_say_the_same_and_turn_faster() -> None:
 
 def test_other_networks_have_none() -> None:
     assert general_weights("unet", {**LIVE, "width": 8}, dims=2, channels=1) is None
+    assert general_weights("unet", {**LIVE, "depth": 3}, dims=2, channels=1) is None
     assert general_weights("lunet", {}, dims=2, channels=1) is None
     with pytest.raises(UserError, match="start from random"):
         make_trainer([labelled()], arguments={"width": 8}, start="general")

@@ -270,8 +270,8 @@ def _general(recipe: Preset, image: Image, *, needed: bool) -> dict[str, Tensor]
     )
     if weights is None and needed:
         raise UserError(
-            "The general start weights are for the network 'unet' as in the preset live, with at "
-            "most four poolings: leave network, width, padding and norm as they are there, or "
+            "The general start weights are for the network 'unet' as in the preset live (in 3D "
+            "with any poolings, at most four): leave network and arguments as they are there, or "
             "start from random."
         )
     return weights

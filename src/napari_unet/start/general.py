@@ -28,15 +28,18 @@ def general_weights(
 ) -> dict[str, Tensor] | None:
     """Weights by name, float32, for a network with ``channels``; None where there are none.
 
-    They are those of ``unet`` as in ``live``, which may have fewer poolings: it then has the upper
-    levels of both paths. For volumes they are inflated (``inflation.py``), whatever each level is
-    pooled by. The first layer answers to the mean of the channels. The head knows two classes,
-    background and what is inside an object.
+    They are those of ``unet`` as in ``live``. For volumes they are inflated (``inflation.py``),
+    whatever each level is pooled by, and the network may have fewer poolings: it then has the upper
+    levels of both paths. In 2D such a network has none: the recipe ``strokes`` finds membranes
+    worse with them (docs/benchmarks.md, "Strokes").
+
+    The first layer answers to the mean of the channels. The head knows two classes, background and
+    what is inside an object.
     """
     own = registry.check_arguments("unet", registry.spec("unet").live).model_dump()
     given = registry.check_arguments(network, arguments, dims).model_dump()
     # Dropout has no weights.
-    free = {"dropout", "depth"} | ({"pooling"} if dims == 3 else set())
+    free = {"dropout", "depth", "pooling"} if dims == 3 else {"dropout"}
     if network != "unet" or any(given[name] != own[name] for name in own.keys() - free):
         return None
     missing = own["depth"] - given["depth"]
