@@ -226,6 +226,8 @@ FEW = np.arange(100, 200, dtype=np.float64).reshape(10, 10)
         (FEW, False),
         (FEW * 1.5, False),
         (FEW * 0.7, False),
+        (FEW / 5 + 120, False),
+        (FEW / 20 + 120, True),
         (FEW * 257, True),
         (FEW / 255, True),
         (FEW + 200, True),

@@ -29,8 +29,9 @@ BLOCKS = 8
 AGREEMENT = 0.25
 """Ranges agree when their ends differ by no more than this part of the pooled range."""
 
-FAR = 4.0
-"""A range that is so many times as long as another, or as short, hardly means the same."""
+LONGER, SHORTER = 4.0, 10.0
+"""A range that is so many times as long as that of the training, or as short, hardly means the
+same. Dark images and means over pixels are often a few times as short."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Normalisation:
             apart = first >= high or last <= low
             if min(known, found) <= 0:  # nothing can be seen in it anyway
                 continue
-            if apart or found > FAR * known or FAR * found < known:
+            if apart or found > LONGER * known or SHORTER * found < known:
                 which = f" in channel {channel}" if len(self.low) > 1 else ""
                 return (
                     f"Its grey values{which} ({first:.4g} to {last:.4g}, percentiles 1 and 99) are "
