@@ -82,6 +82,16 @@ def test_what_was_shown_tile_by_tile_is_not_copied_again(
     assert np.asarray(derived.pixels(find(session.viewer, entry, "prediction"))).all()
 
 
+def test_what_there_is_to_say_of_a_prediction_is_the_last_message(
+    session: Session, entry: Any, told: list[tuple[str, str]]
+) -> None:
+    session.has_model = True
+    job = predicting.predict_image(session, entry)
+    session.engine.events.append(JobFinished(job=job, result={"notes": ["Its grey values ..."]}))
+    session.tick()
+    assert told[-1] == ("warning", f"{entry.name} is predicted. Its grey values ...")
+
+
 def test_a_cancelled_prediction_leaves_no_layer(
     session: Session, entry: Any, told: list[tuple[str, str]]
 ) -> None:

@@ -83,10 +83,11 @@ class Normalisation:
                 continue
             if apart or found > LONGER * known or SHORTER * found < known:
                 which = f" in channel {channel}" if len(self.low) > 1 else ""
+                a, b, c, d = (f"{float(f'{value:.4g}'):g}" for value in (first, last, low, high))
                 return (
-                    f"Its grey values{which} ({first:.4g} to {last:.4g}, percentiles 1 and 99) are "
-                    f"far from those that the model was trained with ({low:.4g} to {high:.4g}): "
-                    "bring the image to their scale, or train with images like it."
+                    f"Its grey values{which} ({a} to {b}, percentiles 1 and 99) are far from those "
+                    f"that the model was trained with ({c} to {d}): bring the image to their "
+                    "scale, or train with images like it."
                 )
         return None
 

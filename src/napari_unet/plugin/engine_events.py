@@ -188,7 +188,7 @@ def _job_finished(session: Session, job: Job, event: JobFinished) -> None:
     elif job.what == verifying.WHAT:
         verifying.finish(session, event.result)
     elif event.job in session.outputs:
-        finish_prediction(session, event.job)
+        finish_prediction(session, event.job, event.result.get("notes", ()))
     else:
         session.tell("info", event.result.get("text") or f"{job.what}: done.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,8 +86,8 @@ def tile_size(entry: ImageEntry, dims: int = 2) -> int:
     return max(TILE, math.ceil(least / 64) * 64)
 
 
-def finish_prediction(session: Session, job: str) -> None:
-    """Show what a finished job wrote."""
+def finish_prediction(session: Session, job: str, notes: Sequence[str] = ()) -> None:
+    """Show what a finished job wrote, and say what there is to say of it."""
     entry, arrays = session.outputs.pop(job)
     viewer = session.viewer
     if "weights" in arrays:
@@ -125,7 +126,8 @@ def finish_prediction(session: Session, job: str) -> None:
     session.tiles_changed.emit()
     if derived.find(viewer, entry, "tiles") is not None:
         show_tiles(session, entry)
-    session.tell("info", f"{entry.name} is predicted.")
+    # One message, for the dock shows the last one.
+    session.tell("warning" if notes else "info", " ".join([f"{entry.name} is predicted.", *notes]))
 
 
 def show_tile(session: Session, job: str, index: Index, box: Box) -> None:
