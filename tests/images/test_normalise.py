@@ -229,6 +229,8 @@ FEW = np.arange(100, 200, dtype=np.float64).reshape(10, 10)
         (FEW / 5 + 120, False),
         (FEW / 20 + 120, True),
         (FEW * 257, True),
+        ((FEW - 150) * 3 + 150, False),
+        ((FEW - 150) * 5 + 150, True),
         (FEW / 255, True),
         (FEW + 200, True),
         (FEW - 200, True),

@@ -15,10 +15,10 @@ def random(*size: int) -> Tensor:
     return torch.randn(size, generator=generator, dtype=torch.float64)
 
 
-def in_planes(volume: Tensor, flat: Tensor, across: int) -> Tensor:
-    """2D convolution of every plane that lies across an axis."""
+def in_planes(volume: Tensor, flat: Tensor, across: int, *, up: bool = False) -> Tensor:
+    """2D convolution, or up-convolution, of every plane that lies across an axis."""
     planes = volume.movedim(2 + across, 1).flatten(0, 1)
-    found = F.conv2d(planes, flat, padding=1)
+    found = F.conv_transpose2d(planes, flat, stride=2) if up else F.conv2d(planes, flat, padding=1)
     return found.unflatten(0, (len(volume), -1)).movedim(1, 2 + across)
 
 
@@ -55,11 +55,8 @@ def test_up_along_two_axes_is_that_of_their_planes(across: int) -> None:
     volume, flat = random(2, 3, 2, 3, 4), random(3, 4, 2, 2)
     sides = [2, 2, 2]
     sides[across] = 1
-    planes = volume.movedim(2 + across, 1).flatten(0, 1)
-    expected = F.conv_transpose2d(planes, flat, stride=2)
-    expected = expected.unflatten(0, (len(volume), -1)).movedim(1, 2 + across)
     found = F.conv_transpose3d(volume, inflated(flat, sides, up=True), stride=sides)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found, in_planes(volume, flat, across, up=True))
 
 
 def test_up_along_all_axes_repeats_what_the_planes_say() -> None:
@@ -70,3 +67,9 @@ def test_up_along_all_axes_repeats_what_the_planes_say() -> None:
             for x in range(2):
                 expected = (flat[:, :, y, x] + flat[:, :, z, x] + flat[:, :, z, y]) / 3
                 torch.testing.assert_close(found[:, :, z, y, x], expected)
+
+
+def test_up_along_one_axis_is_the_mean_over_the_others() -> None:
+    flat = random(3, 4, 2, 2)
+    # The planes (z, x) and (y, x) hold the axis x, both as their second one.
+    torch.testing.assert_close(inflated(flat, (1, 1, 2), up=True)[:, :, 0, 0], flat.mean(2))
