@@ -87,7 +87,7 @@ def test_through_the_engine(engine: Any) -> None:
     assert result["pieces"][0]["image"] == id
     assert set(np.unique(arrays["classes"])) <= {0, 1, 255}
     still = {"elastic_sd": 0, "scale": 0, "rotation": "none", "mirror": False}
-    grey = {"contrast": 0, "brightness": 0, "gamma": 0, "shading": 0, "noise": 0}
+    grey = {"contrast": 0, "brightness": 0, "gamma": 0, "shading": 0, "sharpness": 0, "noise": 0}
     engine.send(command.model_copy(update={"job": "e", "strengths": still | grey, "pieces": 1}))
     result = engine.wait("job_finished").result
     arrays = unpack(parcel, result["arrays"])

@@ -6,8 +6,17 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
-from napari_unet.training.elastic import displacement, reach, sample, sampling_grid, vary_greys
+from napari_unet.training.elastic import (
+    INTERPOLATION,
+    blurred,
+    displacement,
+    reach,
+    sample,
+    sampling_grid,
+    vary_greys,
+)
 from napari_unet.training.presets import preset
 
 STILL = {
@@ -19,6 +28,7 @@ STILL = {
     "brightness": 0.0,
     "gamma": 0.0,
     "shading": 0.0,
+    "sharpness": 0.0,
     "noise": 0.0,
 }
 
@@ -64,7 +74,7 @@ def test_the_standard_deviation_is_the_grids() -> None:
 def test_no_strength_is_a_plain_crop() -> None:
     image = torch.randn(3, 2, 40, 44)
     grid = sampling_grid((16, 20), 3, preset(**STILL), generator())
-    cut = sample(image, grid, "bilinear")
+    cut = sample(image, grid, "bicubic")
     np.testing.assert_allclose(cut, image[:, :, 12:28, 12:32], atol=1e-4)
     np.testing.assert_array_equal(sample(image, grid, "nearest"), image[:, :, 12:28, 12:32])
 
@@ -88,13 +98,29 @@ def test_labels_hold_only_values_that_were_there(
     assert set(warped.unique().tolist()) <= {0, 3, 7, 255}
 
 
+def test_images_are_interpolated_bicubically() -> None:
+    image = torch.randn(1, 1, 9, 11, generator=generator(6))
+    places = (torch.rand(1, 1, 50, 2, generator=generator(7)) - 0.5) * torch.tensor([11.0, 13.0])
+    found = sample(image, places, INTERPOLATION[2])[0, 0, 0]
+    pixels = image[0, 0].double().numpy()
+    for value, (y, x) in zip(found, places[0, 0].double().numpy(), strict=True):
+        y, x = y + 4, x + 5
+        top, left = int(np.floor(y)), int(np.floor(x))
+        expected = sum(
+            pixels[min(max(i, 0), 8), min(max(j, 0), 10)] * keys(y - i) * keys(x - j)
+            for i in range(top - 1, top + 3)
+            for j in range(left - 1, left + 3)
+        )
+        assert abs(float(value) - expected) < 1e-4
+
+
 def test_image_and_labels_move_together() -> None:
     recipe = preset()
     half = reach((48, 48), recipe)
     rows = torch.arange(2.0 * half[0])
     field = ((rows[:, None] // 20 + rows[None] // 20) % 2)[None, None].expand(4, 1, -1, -1)
     grid = sampling_grid((48, 48), 4, recipe, generator(5))
-    image, labels = sample(field, grid, "bilinear"), sample(field, grid, "nearest")
+    image, labels = sample(field, grid, "bicubic"), sample(field, grid, "nearest")
     assert ((image > 0.5) == (labels > 0.5)).float().mean() > 0.97
 
 
@@ -121,11 +147,33 @@ def test_greys_vary_but_not_at_no_strength() -> None:
     assert not torch.equal(varied, image)
 
 
+def test_blurring_is_a_gaussian_of_one_pixel_in_each_plane() -> None:
+    image = torch.randn(2, 2, 3, 11, 9, generator=generator(4))
+    expected = ndimage.gaussian_filter(
+        image.double().numpy(), (0, 0, 0, 1, 1), mode="nearest", truncate=3
+    )
+    np.testing.assert_allclose(blurred(image), expected, atol=1e-6)
+
+
+def test_sharpness_multiplies_detail_and_nothing_else() -> None:
+    image = torch.randn(400, 1, 9, 9, generator=generator(4))
+    varied = vary_greys(image, preset(**STILL | {"sharpness": 0.7}), generator())
+    fine = image - blurred(image)
+    factors = ((varied - image) * fine).sum((1, 2, 3)) / fine.square().sum((1, 2, 3)) + 1
+    torch.testing.assert_close(
+        varied, image + (factors - 1)[:, None, None, None] * fine, atol=1e-5, rtol=0
+    )
+    strengths = factors.log() / 0.7
+    assert -1 <= strengths.min() < -0.95
+    assert 0.95 < strengths.max() <= 1
+    assert abs(float(strengths.mean())) < 0.1
+
+
 def test_quarter_turns_and_mirroring_move_pixels_without_blending() -> None:
     recipe = preset(**(STILL | {"rotation": "quarter", "mirror": True}))
     image = torch.randn(16, 1, 24, 24)
     grid = sampling_grid((24, 24), 16, recipe, generator(2))
-    moved = sample(image, grid, "bilinear")
+    moved = sample(image, grid, "bicubic")
     kinds = set()
     for one, result in zip(image[:, 0], moved[:, 0], strict=True):
         views = [torch.rot90(v, k) for v in (one, one.flip(-1)) for k in range(4)]

@@ -25,6 +25,7 @@ STILL = recipe(
     brightness=0,
     gamma=0,
     shading=0,
+    sharpness=0,
     noise=0,
 )
 

@@ -45,6 +45,7 @@ STRENGTHS = {
     "brightness",
     "gamma",
     "shading",
+    "sharpness",
     "noise",
 }
 """Fields of the preset that may be tried."""

@@ -17,6 +17,12 @@ from torch import Tensor
 from napari_unet.training.presets import Preset
 
 CPU = torch.device("cpu")
+INTERPOLATION = {2: "bicubic", 3: "bilinear"}
+"""Of images, by dimensions (torch calls trilinear so, too, and has no tricubic). Linear
+interpolation takes away a part of the finest detail, which the images that are predicted have: of
+membranes a network trained so saw gaps that are none."""
+BLUR_RADIUS = 3
+"""Standard deviations, which are pixels here; beyond them lies a part in 500."""
 SHADING_POINTS = 8
 """Along each axis of a piece: bright and dark differ from object to object."""
 
@@ -120,8 +126,8 @@ def reach(size: tuple[int, ...], preset: Preset) -> tuple[int, ...]:
 def sample(windows: Tensor, grid: Tensor, mode: str) -> Tensor:
     """Values of ``windows`` (B, C, *window) at ``grid`` (B, *size, dims), centred pixels.
 
-    ``mode`` is "bilinear" for images (trilinear in 3D) and "nearest" for everything whose values
-    are names: no id is ever invented.
+    ``mode`` is one of ``INTERPOLATION`` for images and "nearest" for everything whose values are
+    names: no id is ever invented.
     """
     sizes = torch.tensor(windows.shape[2:], dtype=grid.dtype, device=grid.device)
     # grid_sample wants x first, and -1..1 from the first to the last pixel's centre.
@@ -132,9 +138,12 @@ def sample(windows: Tensor, grid: Tensor, mode: str) -> Tensor:
 
 
 def vary_greys(images: Tensor, preset: Preset, generator: torch.Generator) -> Tensor:
-    """Contrast, brightness, gamma, shading, noise of normalised images (B, C, *size), about -1..1.
+    """Normalised images (B, C, *size), about -1..1, as another day or microscope might give them.
 
-    Shading multiplies what lies above -1 by a smooth field, as uneven light and staining do.
+    In this order: contrast, brightness, gamma, shading, sharpness, noise. Shading multiplies what
+    lies above -1 by a smooth field, as uneven light and staining do. Sharpness multiplies what a
+    Gaussian of one pixel takes away: pieces are smoother than their images, because deformation
+    interpolates them, and other images are rougher or smoother than those that are labelled.
     """
     shape = (len(images), images.shape[1], *([1] * (images.dim() - 2)))
 
@@ -152,6 +161,9 @@ def vary_greys(images: Tensor, preset: Preset, generator: torch.Generator) -> Te
         )
     if preset.shading > 0:
         images = (images + 1) * shading(images, preset.shading, generator) - 1
+    if preset.sharpness > 0:
+        factor = torch.exp(preset.sharpness * uniform(-1, 1))
+        images = images + (factor - 1) * (images - blurred(images))
     if preset.noise > 0:
         noise = torch.randn(images.shape, generator=generator).to(images.device)
         images = images + preset.noise * strength * noise
@@ -169,3 +181,14 @@ def shading(images: Tensor, strength: float, generator: torch.Generator) -> Tens
         align_corners=True,
     )
     return torch.exp(strength * field)
+
+
+def blurred(images: Tensor) -> Tensor:
+    """Images (B, C, *size) after a Gaussian with an sd of one pixel along y and x; edges repeat."""
+    distance = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=images.device)
+    weights = torch.exp(-(distance.to(images.dtype) ** 2) / 2)
+    row = (weights / weights.sum())[None, None, None]
+    planes = images.reshape(-1, 1, *images.shape[-2:])
+    planes = F.pad(planes, [BLUR_RADIUS] * 4, mode="replicate")
+    planes = F.conv2d(F.conv2d(planes, row), row.transpose(2, 3))
+    return planes.reshape(images.shape)

@@ -37,6 +37,7 @@ _AS_THEY_ARE = {
     "brightness": 0.0,
     "gamma": 0.0,
     "shading": 0.0,
+    "sharpness": 0.0,
     "noise": 0.0,
     "ramp": 0,
 }

@@ -47,6 +47,9 @@ class Preset(BaseModel):
     brightness: float = Field(0.25, ge=0, le=2)
     gamma: float = Field(0.4, ge=0, le=2, description="exponent up to exp(+-gamma)")
     shading: float = Field(0.3, ge=0, le=2, description="uneven light: factors of exp(+-shading)")
+    sharpness: float = Field(
+        0.5, ge=0, le=2, description="finest detail, of a pixel or so: factors of exp(+-sharpness)"
+    )
     noise: float = Field(0.1, ge=0, le=1, description="sd of Gaussian noise, up to")
     ramp: int = Field(
         0,
@@ -101,6 +104,7 @@ _PAPER = Preset(
     scale=0.0,
     gamma=0.0,
     shading=0.0,
+    sharpness=0.0,
     balance=1.0,
     shares="labels",
     dice=0.0,
@@ -116,6 +120,7 @@ _STROKES = Preset(
     batch=8,
     noise=0.2,
     shading=0.0,
+    sharpness=0.0,
     ramp=600,
     rotations=True,
 )

@@ -12,7 +12,7 @@ from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.errors import UserError
 from napari_unet.images.tiling import Box
 from napari_unet.training.data import TrainingData, TrainingPlane
-from napari_unet.training.elastic import reach, sample, sampling_grid, vary_greys
+from napari_unet.training.elastic import INTERPOLATION, reach, sample, sampling_grid, vary_greys
 from napari_unet.training.presets import Preset
 
 
@@ -95,7 +95,7 @@ def draw(
         images.append(plane.read_pixels(window))
         labels.append(plane.read_labels(window))
     grid = sampling_grid(size, batch, preset, generator, device)
-    x = sample(torch.from_numpy(np.stack(images)).to(device), grid, "bilinear")
+    x = sample(torch.from_numpy(np.stack(images)).to(device), grid, INTERPOLATION[len(size)])
     inner = tuple(slice(b, n - b) for b, n in zip(border, size, strict=True))
     warped = sample(
         torch.from_numpy(np.stack(labels)).to(device), grid[(slice(None), *inner)], "nearest"

@@ -28,6 +28,7 @@ SLIDERS = {
     "brightness": (0.0, 2.0),
     "gamma": (0.0, 2.0),
     "shading": (0.0, 2.0),
+    "sharpness": (0.0, 2.0),
     "noise": (0.0, 1.0),
 }
 """Least and most of every strength; whole numbers have a slider of whole numbers."""
