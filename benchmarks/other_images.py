@@ -1,7 +1,8 @@
 """What a recipe learns for images unlike those it was trained on.
 
 OMP_NUM_THREADS=1 python -m benchmarks.other_images [--steps 110] [--seeds 2]
-    [--tasks isbi-far,vnc,dsb-larger,dsb-smaller,u373] [--variants live,no_shading] [--spoil dark]
+    [--tasks isbi-far,vnc,dsb-larger,dsb-smaller,u373,isbi-near,isbi-rough,dsb]
+    [--variants live,no_shading] [--spoil dark]
 
 A number of steps, so that the figures do not depend on the machine. Training parts only; no test
 image is looked at:
@@ -12,6 +13,9 @@ image is looked at:
 - ``dsb-larger``: eight images of 256 x 256 pixels, scored on nine larger ones; ``dsb-smaller`` the
   other way round. The sizes come from different microscopes and dyes.
 - ``u373``: four images of sequence 01, scored on every other of its other eleven.
+- ``isbi-near``: slices 00, 05, 10, 14, scored on 03, 06, 09, 12; ``isbi-rough``: on 15 to 19, the
+  guard band before the test slices, which are as rough as these are.
+- ``dsb``: the eight images of the few-shot benchmark, scored on every sixth of the others.
 
 ``--spoil`` changes the scored images: ``noise`` (sd 0.16 of half the range), ``blur`` (sd 1.2
 pixels), ``dark`` (three quarters of the contrast, and darker). One line of JSON for each run.
@@ -22,10 +26,11 @@ deviation of what a Gaussian of one pixel takes away, in the range between perce
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from benchmarks.common import data, read, report
@@ -34,6 +39,7 @@ from benchmarks.few_shot.sets import TASKS, Pair, Task
 from scipy import ndimage
 
 from napari_unet import train
+from napari_unet.training.elastic import INTERPOLATION
 
 SMALL = ((256, 256),)
 LARGE = ((360, 360), (520, 696), (512, 640))
@@ -49,8 +55,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "noise": {"noise": 0.2},
     "noise_no_shading": {"noise": 0.2, "shading": 0.0},
     "full_balance": {"balance": 1.0},
+    "no_sharpness": {"sharpness": 0.0},
+    "sharpness": {"sharpness": 0.8},
+    "linear": {"sharpness": 0.0},
+    "linear_sharpness": {"sharpness": 1.0},
 }
-"""Fields of the recipe ``live``."""
+"""Fields of the recipe ``live``. Pieces of ``linear`` and ``linear_sharpness`` are interpolated
+linearly, as all were before 2026-11-22."""
 
 
 def main() -> None:
@@ -76,15 +87,17 @@ def main() -> None:
 def run(name: str, variant: str, steps: int, seed: int, spoil: str) -> dict[str, float]:
     """Train, and score the other images."""
     task = named(name)
-    model = train(
-        [pair.image for pair in task.train],
-        [pair.labels for pair in task.train],
-        kind=task.kind,
-        steps=steps,
-        seed=seed,
-        validation="none",
-        **VARIANTS[variant],
-    )
+    linear = {2: "bilinear"} if variant.startswith("linear") else {}
+    with patch.dict(INTERPOLATION, linear):
+        model = train(
+            [pair.image for pair in task.train],
+            [pair.labels for pair in task.train],
+            kind=task.kind,
+            steps=steps,
+            seed=seed,
+            validation="none",
+            **VARIANTS[variant],
+        )
     pairs = [spoilt(pair, spoil) for pair in scored(task)]
     found = scoring.score(task, pairs, [model.predict(pair.image)[1] for pair in pairs])["same"]
     wanted = ("iou", "ap50", "seg", "membrane_iou", "rand_error", "rand_error_test_optimal")
@@ -96,8 +109,13 @@ def named(name: str) -> Task:
     if name == "isbi-far":
         slices = {"train": (0, 2, 4, 6), "tuning": (12, 13, 14)}
         return replace(TASKS["isbi-4"], name=name, choose=_isbi(slices))
-    if name == "vnc":
+    if name == "isbi-rough":
+        rough = {"train": (0, 5, 10, 14), "tuning": range(15, 20)}
+        return replace(TASKS["isbi-4"], name=name, choose=_isbi(rough))
+    if name in ("vnc", "isbi-near"):
         return replace(TASKS["isbi-4"], name=name)
+    if name == "dsb":
+        return replace(TASKS["dsb-8"], name=name)
     if name in ("dsb-larger", "dsb-smaller"):
         learn, test = (SMALL, LARGE) if name == "dsb-larger" else (LARGE, SMALL)
         return replace(TASKS["dsb-8"], name=name, choose=_dsb(learn, test))
@@ -109,7 +127,7 @@ def scored(task: Task) -> list[Pair]:
     if task.name == "vnc":
         return _vnc()
     pairs = task.scored("tuning")
-    return pairs[::2] if task.name == "u373" else pairs
+    return pairs[::2] if task.name in ("u373", "dsb") else pairs
 
 
 def spoilt(pair: Pair, how: str) -> Pair:
@@ -136,7 +154,7 @@ def roughness(number: int) -> float:
 Choose = Callable[[str], list[tuple[Path, Path]]]
 
 
-def _isbi(slices: dict[str, tuple[int, ...]]) -> Choose:
+def _isbi(slices: Mapping[str, Sequence[int]]) -> Choose:
     folder = data("isbi2012")
     return lambda part: _files(folder, [f"{n:02d}.png" for n in slices[part]])
 

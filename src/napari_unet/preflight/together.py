@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.images.axes import Index
+from napari_unet.preflight.directions import Offsets, lint_directions, offsets
 from napari_unet.preflight.issue import Issue
 
 WHOLE_PLANES = 6
@@ -26,6 +27,8 @@ class Planes:
     values: tuple[tuple[Index, frozenset[int]], ...]
     digest: str = ""
     """Of the pixels of the image, to find the same image twice."""
+    offsets: Offsets = field(default_factory=dict)
+    """How its classes lie to each other."""
 
     @classmethod
     def of(cls, name: str, labels: npt.NDArray[Any], dims: int, image: Any = None) -> Planes:
@@ -36,16 +39,19 @@ class Planes:
         if image is not None:
             block = np.ascontiguousarray(image)
             digest = hashlib.sha256(block.tobytes() + repr(block.shape).encode()).hexdigest()
-        return cls(name, values, digest)
+        return cls(name, values, digest, offsets(labels, dims))
 
 
 def lint_together(
     training: Sequence[Planes], kind: LabelKind, held_out: Sequence[Planes] = ()
 ) -> list[tuple[str, Issue]]:
-    """(name of the image, issue): classes that cannot be scored, images that are there twice."""
+    """(name of the image, issue): classes that cannot be scored, images that are there twice, and
+    classes that may be told apart by their direction only."""
     issues = [*_twice([*training, *held_out])]
     if kind == "objects":
         return issues
+    if kind == "classes":
+        issues += lint_directions([(one.name, one.offsets) for one in training])
     first, unlabelled = (1, 0) if kind == "scribbles" else (0, UNLABELLED)
     planes = [
         (one, index, values - {unlabelled}) for one in training for index, values in one.values
