@@ -75,7 +75,8 @@ def called(settings: dict[str, Any]) -> str:
         if name not in USUAL
     ]
     length = f"{settings['steps']} steps" if settings["steps"] else settings["budget"].lstrip("0")
-    return ", ".join([f"from {given['start']} weights", length, *changed])
+    smooth = [f"images smoothed by {settings['smooth']} px"] if settings.get("smooth") else []
+    return ", ".join([f"from {given['start']} weights", length, *changed, *smooth])
 
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
