@@ -75,8 +75,7 @@ def called(settings: dict[str, Any]) -> str:
         if name not in USUAL
     ]
     length = f"{settings['steps']} steps" if settings["steps"] else settings["budget"].lstrip("0")
-    smooth = [f"images smoothed by {settings['smooth']} px"] if settings.get("smooth") else []
-    return ", ".join([f"from {given['start']} weights", length, *changed, *smooth])
+    return ", ".join([f"from {given['start']} weights", length, *changed])
 
 
 def draw(panels: Sequence[Panel], path: Path) -> None:

@@ -101,12 +101,6 @@ def main() -> None:
         default=0,
         help="predicted membrane in 8-connected pieces of fewer pixels counts as cell",
     )
-    parser.add_argument(
-        "--smooth",
-        type=float,
-        default=0.0,
-        help="pixels: images are smoothed by a Gaussian before they are predicted, for fine noise",
-    )
     parser.add_argument("--name", default="em_isbi", help="of the file of results")
     options = parser.parse_args()
     records = Records(options.out / f"{options.name}.json")
@@ -121,8 +115,6 @@ def main() -> None:
             "test": numbers(options.test),
             "fill": options.fill,
         }
-        if options.smooth:
-            settings["smooth"] = options.smooth
         if (known := records.find(settings)) and set(ERRORS) <= set(known["points"][-1]["views"]):
             print(f"{variant}: there already")
             continue
@@ -167,9 +159,7 @@ def run(settings: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]
 def score(moment: Moment, folder: Path, settings: dict[str, Any], *, last: bool) -> dict[str, Any]:
     """All errors of one model; kept in the folder, so that it is computed once."""
     kept = Records(folder / "scores.json")
-    key = {"mark": moment.mark} | {
-        k: settings[k] for k in ("threshold_on", "test", "fill", "smooth") if k in settings
-    }
+    key = {"mark": moment.mark} | {k: settings[k] for k in ("threshold_on", "test", "fill")}
     wanted = set(ERRORS) if last else {"rand", "pixel", "pixel_f"}
     point = (kept.find(key) or {"point": {}})["point"]
     if wanted <= set(point.get("views", {})):
@@ -177,9 +167,8 @@ def score(moment: Moment, folder: Path, settings: dict[str, Any], *, last: bool)
     model = load(moment.model)
     point |= {"seconds": moment.seconds, "step": moment.step}
     for name, rotations in (("single", False), ("views", True)):
-        smooth = settings.get("smooth", 0.0)
-        chosen_on = predicted(model, settings["threshold_on"], rotations, smooth)
-        tested = predicted(model, settings["test"], rotations, smooth)
+        chosen_on = predicted(model, settings["threshold_on"], rotations)
+        tested = predicted(model, settings["test"], rotations)
         before = point.setdefault(name, {})
         for error in (e for e in ERRORS if e in wanted and e not in before):
             before[error] = figures(error, tested, chosen_on, settings["fill"])
@@ -225,14 +214,11 @@ def filled(probability: Any, threshold: float, fewest: int) -> Any:
     return np.where(small[pieces], np.ones_like(probability), probability)
 
 
-def predicted(model: Model, wanted: list[int], rotations: bool, smooth: float) -> Slices:
+def predicted(model: Model, wanted: list[int], rotations: bool) -> Slices:
     """Probability of cell, and truth."""
-    found = []
-    for image, truth in slices(wanted):
-        if smooth:  # the mean stays, the scale of greys, too; rounded like any image
-            image = np.rint(ndimage.gaussian_filter(image.astype(float), smooth)).astype(np.uint8)
-        found.append((model.predict(image, rotations=rotations)[1], truth))
-    return found
+    return [
+        (model.predict(image, rotations=rotations)[1], truth) for image, truth in slices(wanted)
+    ]
 
 
 def slices(wanted: list[int]) -> Slices:

@@ -382,7 +382,6 @@ def recipe(one: Record) -> str:
         "" if given["start"] == "random" else f"start {Path(str(given['start'])).name}",
         f"seed {one['seed']}",
         f"islands under {settings['fill']} px filled" if settings.get("fill") else "",
-        f"images smoothed by {settings['smooth']} px" if settings.get("smooth") else "",
         # Recipes of before 2026-11-22 know no sharpness; their pieces were interpolated so.
         "" if "sharpness" in one["preset"] else "linear interpolation",
         f"{minutes(last['seconds'])} min, {last['step']} steps",
