@@ -92,6 +92,7 @@ def test_offsets_turn_with_the_image_and_are_free_of_its_scale(seed: int, zoom: 
 def test_ids_of_objects_are_no_classes() -> None:
     many = np.arange(64 * 64).reshape(64, 64) // 64
     assert offsets(many, 2) == {}
+    assert offsets(many[:0], 2) == {}
 
 
 def test_hippocampi_are_noticed(shared_data: Path) -> None:

@@ -30,6 +30,8 @@ def offsets(labels: npt.NDArray[Any], dims: int) -> Offsets:
 
     ``labels``: leading + spatial, the last ``dims`` axes spatial; 0 and 255 are left out.
     """
+    if labels.size == 0:
+        return {}
     planes = labels.reshape(-1, *labels.shape[labels.ndim - dims :])
     found: dict[tuple[int, int], list[npt.NDArray[np.float64]]] = {}
     for plane in planes:
