@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_unet.preflight import Planes, lint_together
-from napari_unet.preflight.directions import FEWEST_IMAGES, offsets
+from napari_unet.preflight.directions import FEWEST_IMAGES
 
 Labels = npt.NDArray[np.uint8]
 
@@ -26,6 +26,11 @@ def pair(seed: int, turns: int = 0, mirrored: bool = False) -> Labels:
         labels[(rows - y) ** 2 + (columns - place) ** 2 < 40] = value
     labels = labels[:, ::-1] if mirrored else labels
     return np.rot90(labels, turns)
+
+
+def offset(labels: Labels) -> tuple[float, float]:
+    """From class 1 to class 2."""
+    return Planes.of("one", labels, 2).offsets[1, 2]
 
 
 def codes(images: list[Labels], kind: str = "classes", dims: int = 2) -> list[str]:
@@ -80,19 +85,19 @@ def test_volumes_and_planes_without_a_class() -> None:
 @given(st.integers(0, 10**6), st.integers(1, 3))
 def test_offsets_turn_with_the_image_and_are_free_of_its_scale(seed: int, zoom: int) -> None:
     labels = pair(seed)
-    y, x = offsets(labels, 2)[1, 2]
+    y, x = offset(labels)
     assert x > 1
     assert abs(y) < 0.5
-    turned = offsets(np.rot90(labels), 2)[1, 2]
+    turned = offset(np.rot90(labels))
     np.testing.assert_allclose(turned, (-x, y), atol=1e-9)
-    larger = offsets(labels.repeat(zoom, 0).repeat(zoom, 1), 2)[1, 2]
+    larger = offset(labels.repeat(zoom, 0).repeat(zoom, 1))
     np.testing.assert_allclose(larger, (y, x), atol=1e-9)
 
 
 def test_ids_of_objects_are_no_classes() -> None:
     many = np.arange(64 * 64).reshape(64, 64) // 64
-    assert offsets(many, 2) == {}
-    assert offsets(many[:0], 2) == {}
+    assert not Planes.of("many", many, 2).offsets
+    assert not Planes.of("none", many[:0], 2).offsets
 
 
 def test_hippocampi_are_noticed(shared_data: Path) -> None:

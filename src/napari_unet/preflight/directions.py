@@ -25,25 +25,33 @@ MOST_CLASSES = 16
 """More values than these are ids of objects."""
 
 
-def offsets(labels: npt.NDArray[Any], dims: int) -> Offsets:
+def offsets(labels: npt.NDArray[Any], values: Sequence[frozenset[int]], dims: int) -> Offsets:
     """How classes lie to each other in y and x: the mean over planes (volumes) that hold both.
 
-    ``labels``: leading + spatial, the last ``dims`` axes spatial; 0 and 255 are left out.
+    ``labels``: leading + spatial, the last ``dims`` axes spatial; ``values``: of each plane. 0 and
+    255 are left out.
     """
-    if labels.size == 0:
-        return {}
-    planes = labels.reshape(-1, *labels.shape[labels.ndim - dims :])
+    leading = labels.shape[: labels.ndim - dims]
     found: dict[tuple[int, int], list[npt.NDArray[np.float64]]] = {}
-    for plane in planes:
-        values = [v for v in np.unique(plane).tolist() if v not in (0, UNLABELLED)]
-        if not 2 <= len(values) <= MOST_CLASSES:
+    for index, held in zip(np.ndindex(*leading), values, strict=True):
+        classes = sorted(held - {0, UNLABELLED})
+        if not 2 <= len(classes) <= MOST_CLASSES:
             continue
-        pixels = {v: np.argwhere(plane == v)[:, -2:] for v in values}
-        for a, b in combinations(values, 2):
-            side = ((len(pixels[a]) + len(pixels[b])) / 2) ** (1 / dims)
-            found.setdefault((a, b), []).append((pixels[b].mean(0) - pixels[a].mean(0)) / side)
+        where = {value: _centre(labels[index] == value) for value in classes}
+        for a, b in combinations(classes, 2):
+            (centre_a, size_a), (centre_b, size_b) = where[a], where[b]
+            side = ((size_a + size_b) / 2) ** (1 / dims)
+            found.setdefault((a, b), []).append((centre_b - centre_a) / side)
     means = {pair: np.mean(ways, axis=0) for pair, ways in found.items()}
     return {pair: (float(y), float(x)) for pair, (y, x) in means.items()}
+
+
+def _centre(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], int]:
+    """(y, x) of the centre, and pixels; at least one must be True. Lists no pixel of a volume."""
+    shadow = mask.sum(axis=tuple(range(mask.ndim - 2)))
+    rows, columns = shadow.sum(1), shadow.sum(0)
+    size = int(rows.sum())
+    return np.array([rows @ np.arange(len(rows)), columns @ np.arange(len(columns))]) / size, size
 
 
 def lint_directions(images: Sequence[tuple[str, Offsets]]) -> list[tuple[str, Issue]]:

@@ -39,7 +39,7 @@ class Planes:
         if image is not None:
             block = np.ascontiguousarray(image)
             digest = hashlib.sha256(block.tobytes() + repr(block.shape).encode()).hexdigest()
-        return cls(name, values, digest, offsets(labels, dims))
+        return cls(name, values, digest, offsets(labels, [held for _, held in values], dims))
 
 
 def lint_together(

@@ -22,7 +22,7 @@ INTERPOLATION = {2: "bicubic", 3: "bilinear"}
 interpolation takes away a part of the finest detail, which the images that are predicted have: of
 membranes a network trained so saw gaps that are none."""
 BLUR_RADIUS = 3
-"""Standard deviations, which are pixels here; beyond them lies a part in 500."""
+"""Standard deviations, which are pixels here."""
 SHADING_POINTS = 8
 """Along each axis of a piece: bright and dark differ from object to object."""
 
