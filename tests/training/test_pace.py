@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_unet.training.averaging import RECENT
 from napari_unet.training.pace import LATEST, Pace
 
 SECONDS = st.floats(1e-4, 100, allow_nan=False)
@@ -31,13 +30,18 @@ def test_old_steps_are_forgotten() -> None:
     assert pace.step == 0
 
 
-@given(steps=st.lists(SECONDS, max_size=30), budget=SECONDS, score=SECONDS)
+@given(
+    steps=st.lists(SECONDS, max_size=30),
+    budget=SECONDS,
+    batches=st.integers(0, 100),
+    score=SECONDS,
+)
 def test_more_than_half_of_the_budget_is_for_learning(
-    steps: list[float], budget: float, score: float
+    steps: list[float], budget: float, batches: int, score: float
 ) -> None:
     pace = Pace()
     for seconds in steps:
         pace.took(seconds)
-    kept = pace.kept_free(budget, score)
+    kept = pace.kept_free(budget, batches, score)
     assert 0 <= kept <= 0.45 * budget + 1e-9
-    assert kept <= score + RECENT / 3 * pace.step + 1e-9
+    assert kept <= score + batches / 3 * pace.step + 1e-9

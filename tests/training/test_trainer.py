@@ -11,7 +11,6 @@ from small_training import SMALL, StepClock, data_of, labelled, make_trainer, re
 
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
-from napari_unet.training.averaging import AveragedNetwork
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import (
     Checkpoint,
@@ -327,22 +326,3 @@ def test_objects_and_three_dimensions() -> None:
     small = recipe(tile=16, arguments=SMALL | {"depth": 1})
     trainer = make_trainer([one], preset=small, dims=3)
     assert isinstance(events_of(trainer, steps=2)[-1], Finished)
-
-
-def test_averages_follow_the_weights_and_statistics_are_estimated_anew() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2))
-    averaged = AveragedNetwork(network, 0.5)
-    expected = float(network[0].weight.detach()[0, 0, 0, 0])
-    images = [torch.randn(2, 1, 4, 4) * 3 + 1 for _ in range(3)]
-    for number, (value, batch) in enumerate(zip((1.0, 2.0, 4.0), images, strict=True), 1):
-        with torch.no_grad():
-            for p in network.parameters():
-                p.fill_(value)
-        averaged.update(network, batch)
-        decay = min(0.5, number / (10 + number))
-        expected = decay * expected + (1 - decay) * value
-    convolution, norm = averaged.ready(torch.device("cpu"), "float32", lambda n: n).children()
-    assert float(convolution.weight[0, 0, 0, 0]) == pytest.approx(expected, rel=1e-5)
-    outputs = torch.stack([convolution(x) for x in images])
-    torch.testing.assert_close(norm.running_mean, outputs.mean((0, 1, 3, 4)))
-    assert not norm.training

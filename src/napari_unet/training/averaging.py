@@ -17,8 +17,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_unet.prediction.device import autocast
 
-RECENT = 4
-"""Batches that the statistics are estimated from."""
+FEW = 4
+"""Batches that the statistics of a preview are estimated from: quick, but they differ from one
+preview to the next as the batches do, enough to open and close gaps in membranes."""
+MANY = 16
+"""The same for a model that is kept, late in a training."""
+
+
+def thorough(step: int) -> int:
+    """How many batches a model that is kept after ``step`` steps deserves: what they cost must not
+    take many steps from a training of seconds."""
+    return min(max(FEW, step // 10), MANY)
 
 
 @contextmanager
@@ -53,7 +62,7 @@ class AveragedNetwork:
         self.updates = 0
         self.recent: list[Tensor] = []
         self._norms = [m for m in self.network.modules() if isinstance(m, _BatchNorm)]
-        self._current = False
+        self._estimated = 0
         self._finished: nn.Module | None = None
 
     @torch.no_grad()
@@ -63,34 +72,40 @@ class AveragedNetwork:
         decay = min(self.decay, self.updates / (10 + self.updates))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
         if self._norms:
-            self.recent = [*self.recent, images][-RECENT:]
+            self.recent = [*self.recent, images][-MANY:]
         self.forget()
 
     @torch.no_grad()
     def begin(self, network: nn.Module, batches: Sequence[Tensor]) -> None:
         """Be ``network`` as it is before the first step, its statistics those of ``batches``."""
         self.network.load_state_dict(network.state_dict())
-        self.recent = list(batches)[-RECENT:] if self._norms else []
-        self._current, self._finished = True, None
+        self.recent = list(batches)[-FEW:] if self._norms else []
+        self._estimated, self._finished = len(self.recent), None
 
     def forget(self) -> None:
         """The weights were replaced from outside: estimate the statistics anew."""
-        self._current, self._finished = False, None
+        self._estimated, self._finished = 0, None
 
     @torch.no_grad()
     def ready(
-        self, device: torch.device, precision: str, finish: Callable[[nn.Module], nn.Module]
+        self,
+        device: torch.device,
+        precision: str,
+        finish: Callable[[nn.Module], nn.Module],
+        batches: int = FEW,
     ) -> nn.Module:
         """The averaged network in evaluation mode, with its batch statistics up to date.
 
-        ``finish`` makes of it what predicts, itself or a changed copy; asked once after
-        each update.
+        They are estimated from the latest ``batches`` batches, unless as many were already looked
+        at since the last update. ``finish`` makes of the network what predicts, itself or a changed
+        copy; asked once for each estimate.
         """
-        if not self._current and self._norms and self.recent:
+        wanted = self.recent[-batches:]
+        if len(wanted) > self._estimated:
+            self._estimated, self._finished = len(wanted), None
             with fresh_statistics(self.network), autocast(device, precision):
-                for images in self.recent:
+                for images in wanted:
                     self.network(images)
-        self._current = True
         if self._finished is None:
             self._finished = finish(self.network)
         return self._finished

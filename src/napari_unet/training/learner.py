@@ -86,9 +86,9 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
-    def averaged_network(self, finish: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    def averaged_network(self, finish: Callable[[nn.Module], nn.Module], batches: int) -> nn.Module:
         """What ``finish`` makes of the averaged network, see :meth:`AveragedNetwork.ready`."""
-        return self.averaged.ready(self.device, self.precision, finish)
+        return self.averaged.ready(self.device, self.precision, finish, batches)
 
     @torch.no_grad()
     def probability(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from napari_unet.training.averaging import RECENT
-
 LATEST = 20
 """Steps that count for the pace."""
 
@@ -36,11 +34,11 @@ class Pace:
         """
         return min(self._durations, default=0.0)
 
-    def kept_free(self, budget: float, score: float) -> float:
-        """Seconds to keep free at the end of ``budget``: for the batch statistics and for the last
-        validation, which takes ``score``.
+    def kept_free(self, budget: float, batches: int, score: float) -> float:
+        """Seconds to keep free at the end of ``budget``: for the statistics of ``batches`` batches
+        and for the last validation, which takes ``score``.
 
         The first step of all, slow for once, says little about them: hence the bounds. Statistics
         need the way forth alone, a third of a step.
         """
-        return min(RECENT / 3 * self.step, 0.15 * budget) + min(score, 0.3 * budget)
+        return min(batches / 3 * self.step, 0.15 * budget) + min(score, 0.3 * budget)

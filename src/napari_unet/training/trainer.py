@@ -23,6 +23,7 @@ from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, free_memory, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.speed import way_for_training
+from napari_unet.training.averaging import FEW, thorough
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import (
     Checkpoint,
@@ -165,15 +166,17 @@ class Trainer:
         self._balance = self._class_balance()
 
     def averaged(self) -> nn.Module:
-        """The averaged network in evaluation mode, batch statistics estimated anew.
+        """The averaged network in evaluation mode, to be kept: batch statistics estimated anew.
 
         Where the recipe says so, its classes are as common as in the images.
         """
-        return self.learner.averaged_network(self._finish)
+        return self.learner.averaged_network(self._finish, thorough(self.step))
 
     def predictor(self) -> Predictor:
-        """Predicts with the averaged network of this moment."""
-        return Predictor(self.averaged(), self.geometry, device=self.device, way=self.learner.way)
+        """Predicts with the averaged network of this moment, whose statistics are of few batches
+        unless :meth:`averaged` was asked for since the last step."""
+        network = self.learner.averaged_network(self._finish, FEW)
+        return Predictor(network, self.geometry, device=self.device, way=self.learner.way)
 
     def _finish(self, network: nn.Module) -> nn.Module:
         if self.preset.shares == "labels":
@@ -231,7 +234,7 @@ class Trainer:
             yield from self._previews()
         while not self._stopping:
             clock = time.perf_counter()
-            ending = pace.kept_free(budget, self._score_takes(pace)) if budget is not None else 0.0
+            ending = self._kept_free(pace, budget) if budget is not None else 0.0
             done = part_done(self.step, steps, self.seconds - began, budget, ending)
             if done >= 1:
                 break
@@ -291,6 +294,10 @@ class Trainer:
         yield from self._previews()
         reason = "stopped" if self._stopping else "steps" if steps is not None else "budget"
         yield Finished(self.step, self.seconds, reason, last)
+
+    def _kept_free(self, pace: Pace, budget: float) -> float:
+        """Seconds of ``budget`` that what comes after the last step will take."""
+        return pace.kept_free(budget, thorough(self.step), self._score_takes(pace))
 
     def _score_takes(self, pace: Pace) -> float:
         """Seconds that the next score takes, as far as the pace of learning tells."""
