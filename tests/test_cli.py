@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -433,3 +434,23 @@ def test_gui_opens_images_and_the_dock_without_torch() -> None:
     )
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.splitlines()[-1] == "['a', 'b'] ['U-Net (napari-unet-live)'] False"
+
+
+def test_a_warning_of_ours_is_a_sentence_and_others_are_left_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def say(category: type[Warning], filename: str) -> None:
+        warnings.warn_explicit("dim.tif: too dark.", category, filename, 7)
+
+    command = console.guarded(say)
+    ours = str(Path(nu.__file__).parent / "core" / "parity.py")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        before = warnings.showwarning
+        command(UserWarning, ours)
+        assert capsys.readouterr().err == "Note: dim.tif: too dark.\n"
+        with pytest.warns(DeprecationWarning, match="too dark"):
+            command(DeprecationWarning, ours)
+        with pytest.warns(UserWarning, match="too dark"):
+            command(UserWarning, "/elsewhere/torch/module.py")
+        assert warnings.showwarning is before

@@ -9,12 +9,15 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TextIO, TypeVar
 
 import typer
 
+import napari_unet
 from napari_unet.errors import UserError
 
 P = ParamSpec("P")
@@ -22,6 +25,7 @@ R = TypeVar("R")
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
+PACKAGE = Path(napari_unet.__file__).parent
 
 
 def result(text: str) -> None:
@@ -60,13 +64,37 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """What our own code warns of is one line on stderr meanwhile; other warnings look as usual."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
+                note(f"Note: {message}")
+            else:
+                usual(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
+
+
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
     """A command whose faults become one sentence and an exit code instead of a traceback."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with plain_warnings():
+                return command(*args, **kwargs)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except UserError as error:
