@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from common import ROOT, about_machine, data, read
 
 from napari_unet import __version__
 from napari_unet.core import parse_seconds
+from napari_unet.locks import take
 from napari_unet.project.files import read_json, write_json
 
 __all__ = [
@@ -104,6 +108,18 @@ def origin() -> dict[str, Any]:
     return {"version": __version__, "machine": about_machine()}
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in here with the same file, which is empty and stays."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        while not take(handle):
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
 class Records:
     """Results in one JSON file, each with the settings (``key``) that it belongs to."""
 
@@ -117,12 +133,17 @@ class Records:
         return next((one for one in self.all if one["settings"] == plain), None)
 
     def add(self, key: dict[str, Any], found: dict[str, Any]) -> None:
-        """Write a record, in place of an older one with the same settings."""
+        """Write a record, in place of an older one with the same settings.
+
+        Others may write other records into the same file at the same time.
+        """
         plain = json.loads(json.dumps(key))
-        self.all = [one for one in self.all if one["settings"] != plain]
-        self.all.append({"settings": plain} | found | origin())
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self.path, json.dumps(self.all, indent=1) + "\n")
+        with alone(self.path.with_name(f".{self.path.name}.lock")):
+            known = read_json(self.path) if self.path.exists() else []
+            self.all = [one for one in known if one["settings"] != plain]
+            self.all.append({"settings": plain} | found | origin())
+            write_json(self.path, json.dumps(self.all, indent=1) + "\n")
 
 
 def rounded(value: Any, digits: int = 5) -> Any:

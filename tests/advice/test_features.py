@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_unet.advice.features import edge_width, features_of, gaps
+from napari_unet.advice.features import BAND, edge_width, features_of, gaps
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
@@ -78,6 +78,13 @@ def test_no_edge_no_blur() -> None:
     signed = np.where(inside, 1.0, -1.0) * np.abs(np.arange(80) - 39.5)
     assert edge_width(np.zeros((80, 80)), signed, np.ones(inside.shape, bool)) == []
     assert edge_width(np.ones((80, 80)), np.full((80, 80), 3.0), np.ones(inside.shape, bool)) == []
+
+
+def test_an_edge_that_is_steep_outside_of_where_we_look_has_no_width() -> None:
+    """Six rings outside, six inside: the outermost is brighter than all that follows it."""
+    signed = np.repeat(np.array([*range(-BAND, 0), *range(1, BAND + 1)], float), 20)
+    grey = np.repeat(np.array([4.0] + [0.0] * (BAND - 1) + [3.0] * BAND), 20)
+    assert edge_width(grey, signed, np.ones(grey.shape, bool)) == []
 
 
 def test_gaps_are_pixels_between() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from napari_unet.comparison.markdown import markdown
 from napari_unet.comparison.records import RunResult, Settings
 from napari_unet.comparison.summary import fold_differences, summarise
 from napari_unet.comparison.words import detectable, effect, headline, p_value, sentence
@@ -99,6 +100,36 @@ def test_images_without_a_value_are_left_out(settings: Make, runs: Make) -> None
     found = summarise(settings(), nothing, ["unet", "other"], "iou")
     assert found.row("other").test.versus is not None
     assert "fewer than two images" in sentence(found.row("other"), found)
+
+
+def test_equal_differences_of_a_few_images_prove_nothing(settings: Make, runs: Make) -> None:
+    better = [v if v is None else v + 0.25 for v in (0.5, 0.25, *[None] * 4)]
+    results = [*runs("unet", [0.5, 0.25, *[None] * 4]), *runs("lunet", better)]
+    row = summarise(settings(), results, ["unet", "lunet"], "iou").row("lunet")
+    assert row.test.versus is not None
+    assert row.test.versus.verdict == "untested"
+    found = summarise(settings(), results, ["unet", "lunet"], "iou")
+    assert "all 2 images differ from unet by the same" in sentence(row, found)
+
+
+def test_all_networks_are_averaged_over_the_same_images(settings: Make, runs: Make) -> None:
+    """One says rightly that nothing is there, which has no IoU; the other invents a pixel."""
+    empty = [0.9, None, *BASE[2:]]
+    results = [*runs("unet", [0.9, 0.0, *BASE[2:]]), *runs("lunet", empty)]
+    found = summarise(settings(), results, ["unet", "lunet"], "iou")
+    unet, other = (found.row(name) for name in ("unet", "lunet"))
+    assert unet.test.mean == other.test.mean == pytest.approx(np.mean([0.9, *BASE[2:]]))
+    assert unet.test.interval == other.test.interval
+    assert other.test.versus is not None
+    assert other.test.versus.test.difference == 0
+    assert fold_differences(other, unet, "iou") == [0, 0]
+    assert len(found.left_out) == 1
+    assert "count for no network" in markdown(found, [])
+    # One that never has a value takes none from the others.
+    silent = [*results, *runs("segnet", [None] * 6)]
+    with_silent = summarise(settings(), silent, ["unet", "lunet", "segnet"], "iou")
+    assert with_silent.row("unet").test.mean == unet.test.mean
+    assert np.isnan(with_silent.row("segnet").test.mean)
 
 
 def test_zero_shot_is_the_mean_over_folds(settings: Callable[..., Settings], runs: Make) -> None:

@@ -51,6 +51,18 @@ def test_scribbles_leave_out_what_was_not_painted() -> None:
     assert value(result, "iou_1") == pytest.approx(iou(table)[1])
 
 
+def test_strokes_of_background_alone_are_no_mask() -> None:
+    """Class 0 and 255 for what is not painted look like a mask of 0 and 255."""
+    truth = np.zeros((20, 20), np.uint8)
+    truth[:5] = 1
+    found = np.zeros((20, 20), np.uint8)
+    found[10:] = 1
+    result = score(found, truth, "scribbles", dims=2)
+    assert value(result, "pixel_error") == 0
+    assert value(result, "iou") is None
+    assert not result.errors
+
+
 def test_a_probability_gives_calibration_too() -> None:
     truth = (cells() > 0).astype(np.uint8)
     likely = np.where(truth > 0, 0.8, 0.1).astype(np.float32)

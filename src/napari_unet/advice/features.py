@@ -222,9 +222,10 @@ def edge_width(
     rise = np.clip((value - low) / (high - low), 0, 1)
     fine = np.linspace(place[0], place[-1], 1000)
     curve = np.interp(fine, place, rise)
-    first = fine[np.flatnonzero(curve >= 0.9)[0]]
-    last = fine[np.flatnonzero((curve <= 0.1) & (fine <= first))[-1]]
-    return [float(first - last)]
+    above = fine[curve >= 0.9]
+    # Where it is bright already beyond the first ring, the rise began farther out than we look.
+    below = fine[(curve <= 0.1) & (fine <= above[:1])] if len(above) else above
+    return [float(above[0] - below[-1])] if len(below) else []
 
 
 def gaps(ids: npt.NDArray[Any]) -> list[float]:

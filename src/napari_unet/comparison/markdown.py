@@ -203,10 +203,18 @@ def _u_score(summary: Summary) -> str:
         "The *relative* U-Score (F. Tang et al., arXiv 2510.07041) weighs accuracy against size, "
         "work and speed, each between the 10 % and the 90 % quantile over the networks of this "
         f"table: {span(summary.metric, scale.iou)}; {span('parameters', scale.parameters, 1e6)} "
-        f"million; {span('GMAC', scale.macs, 1e9)}; {span('FPS', scale.fps)}. It ranks these "
-        "networks on these images and this machine, and cannot be compared with the figures of "
-        "U-Bench or of another comparison."
+        f"million; {span('GMAC', scale.macs, 1e9)}; {span('FPS', scale.fps)} "
+        f"({_timed_on(summary)}). It ranks these networks on these images and this machine, and "
+        "cannot be compared with the figures of U-Bench or of another comparison."
     )
+
+
+def _timed_on(summary: Summary) -> str:
+    """Batch, size and device of the speeds that the U-Score is made from."""
+    runs = [run for row in summary.rows for run in row.runs]
+    sizes = sorted({" x ".join(map(str, run.input_size)) for run in runs})
+    devices = sorted({run.device_name for run in runs})
+    return f"batch 1, {' or '.join(sizes)} pixels, {' or '.join(devices)}"
 
 
 def _caveats(summary: Summary) -> Iterator[str]:
@@ -231,6 +239,13 @@ def _caveats(summary: Summary) -> Iterator[str]:
         f"deviations in four of five cases, and Holm's correction needs more. That nothing was "
         f"shown does not show that networks are equal: look at the intervals."
     )
+    if out := summary.left_out:
+        yield (
+            f"{len(out)} of the images ({', '.join(out[:3])}{' ...' * (len(out) > 3)}) count "
+            f"for no network: {summary.metric} is undefined there for at least one of them, as "
+            "IoU is where neither the truth nor the prediction holds the class. What is invented "
+            "on an empty image is therefore not seen here: look at such images, or at `images.csv`."
+        )
     if tested < 10:
         yield "With fewer than ten images, intervals and tests are rough."
     yield (

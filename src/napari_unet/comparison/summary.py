@@ -43,7 +43,11 @@ class Versus:
 
 @dataclass(frozen=True)
 class Column:
-    """Values of one metric of one network on one set of images, by name of the image."""
+    """Values of one metric of one network on one set of images, by name of the image.
+
+    None where the metric is undefined for any network of the table: IoU, say, where neither truth
+    nor prediction holds the class. A mean over other images for each network would compare nothing.
+    """
 
     values: dict[str, float | None]
     mean: float
@@ -89,6 +93,17 @@ class Summary:
     """Quantiles of the relative U-Score; None with fewer than eight networks."""
 
     @property
+    def left_out(self) -> list[str]:
+        """Images that count for no network, for want of a value of some network."""
+        columns = [
+            column
+            for row in self.rows
+            for column in (row.test, row.transfer)
+            if not row.failed and column is not None and not np.isnan(column.mean)
+        ]
+        return sorted({name for c in columns for name, value in c.values.items() if value is None})
+
+    @property
     def higher_is_better(self) -> bool:
         return is_higher_better(self.metric)
 
@@ -106,9 +121,8 @@ def summarise(
 ) -> Summary:
     """Rows of ``networks`` by ``metric``. Images are the unit of every mean, interval and test."""
     rows = [_row(name, settings, results, metric) for name in networks]
-    rows = _tested(rows, "test", metric)
-    if settings.transfer:
-        rows = _tested(rows, "transfer", metric)
+    for which in ("test", "transfer") if settings.transfer else ("test",):
+        rows = _tested(_on_common_images(rows, which), which, metric)
     rows, scale = _with_u_score(rows, metric)
     sign = -1 if is_higher_better(metric) else 1
     rows.sort(key=lambda r: (bool(r.failed), np.isnan(r.test.mean), sign * r.test.mean, r.network))
@@ -125,8 +139,10 @@ def fold_differences(
     for run in row.runs:
         if (other := theirs.get(run.fold)) is None:
             continue
+        counted = (row.transfer if transfer and row.transfer else row.test).values
         own, its = (
-            _column(one.transfer if transfer else one.test, metric).mean for one in (run, other)
+            _column([s for s in scored if counted.get(s.name) is not None], metric).mean
+            for scored in ((r.transfer if transfer else r.test) for r in (run, other))
         )
         if not np.isnan(own - its):
             found.append(own - its)
@@ -167,8 +183,29 @@ def _column(scored: Sequence[Scored], metric: str) -> Column:
         name: fmean(known) if (known := [v for v in of if v is not None]) else None
         for name, of in found.items()
     }
+    return _of_values(values)
+
+
+def _of_values(values: dict[str, float | None]) -> Column:
     known = [v for v in values.values() if v is not None]
     return Column(values, fmean(known) if known else float("nan"), bootstrap_interval(known))
+
+
+def _on_common_images(rows: list[Row], which: Literal["test", "transfer"]) -> list[Row]:
+    """The rows with their means over the images that have a value for every network that ran.
+
+    A network without any value is not waited for.
+    """
+    whole: list[Column] = [getattr(row, which) for row in rows if not row.failed]
+    whole = [one for one in whole if not np.isnan(one.mean)]
+    undefined = {name for one in whole for name, value in one.values.items() if value is None}
+
+    def common(column: Column) -> Column:
+        kept = {n: None if n in undefined else v for n, v in column.values.items()}
+        return _of_values(kept)
+
+    changes: list[dict[str, Any]] = [{which: common(getattr(row, which))} for row in rows]
+    return [replace(row, **change) for row, change in zip(rows, changes, strict=True)]
 
 
 def _tested(rows: list[Row], which: Literal["test", "transfer"], metric: str) -> list[Row]:

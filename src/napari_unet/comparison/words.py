@@ -83,7 +83,12 @@ def sentence(row: Row, summary: Summary, *, transfer: bool = False) -> str:
     versus = column.versus
     test = versus.test
     if versus.verdict == "untested":
-        return f"{row.network} could not be tested: fewer than two images have values."
+        why = (
+            "fewer than two images have values"
+            if test.n < 2
+            else f"all {test.n} images differ from {REFERENCE} by the same"
+        )
+        return f"{row.network} could not be tested: {why}."
     what = {
         "better": f"is significantly better than {REFERENCE}",
         "worse": f"is significantly worse than {REFERENCE}",

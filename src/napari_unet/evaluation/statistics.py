@@ -74,7 +74,8 @@ def paired_t_test(first: Sequence[float | None], second: Sequence[float | None])
 
     Images where either is None or nan are left out. With fewer than two images left, t, p and
     effect are nan. Without any spread of the differences, t and effect are 0 and p is 1 where the
-    methods are equal, infinite and 0 where they are not.
+    methods are equal; where they are not, t and effect are infinite and p is nan: two or three
+    images whose scores happen to differ by the same prove nothing.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def paired_t_test(first: Sequence[float | None], second: Sequence[float | None])
     # Equal differences have a spread of some rounding errors.
     if spread <= 1e-12 * max(abs(mean), 1e-300):
         far = float(np.copysign(np.inf, mean)) if mean else 0.0
-        return PairedTest(n, mean, far, 0.0 if mean else 1.0, far)
+        return PairedTest(n, mean, far, np.nan if mean else 1.0, far)
     effect = mean / spread
     t = effect * float(np.sqrt(n))
     return PairedTest(n, mean, t, float(2 * stdtr(n - 1, -abs(t))), effect)

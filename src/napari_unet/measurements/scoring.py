@@ -94,7 +94,9 @@ def score(
         found_ids = _components(prediction, dims) if probability else prediction
         case = Case("", found_ids, true_ids, None, None, _tuple(spacing), dims)
     else:
-        true = as_classes(class_map(truth, kind))[0]
+        true = class_map(truth, kind)
+        if kind != "scribbles":  # of which 255 says that nothing is known
+            true = as_classes(true)[0]
         found = as_classes(prediction)[0]
         ignore = true == UNLABELLED
         if ignore.all():
@@ -106,7 +108,7 @@ def score(
                 "'objects' where the values are numbers of objects."
             )
         both = None if likely is None or known.max() > 1 else np.stack([1 - likely, likely])
-        case = Case("", found, true, both, None, _tuple(spacing), dims)
+        case = Case("", found, known, both, ignore, _tuple(spacing), dims)
         true_ids = _components(known, dims)
         found_ids = _components(np.where(ignore, 0, found), dims)
     report = evaluate([case], case_kind)

@@ -92,7 +92,8 @@ def by_section(
         Thin the predicted membranes first ("after border thinning"), so that their width does
         not count. Scores with and without cannot be compared.
     ignore
-        True where pixels do not count.
+        True where pixels do not count. Nothing is connected through them, neither in the truth nor
+        in the prediction, lest one of them be in two parts there and the other in one.
 
     Returns
     -------
@@ -106,8 +107,10 @@ def by_section(
     """
     must_fit(probability, truth, ignore)
     if truth.ndim == 2:
-        found = cells(probability > threshold, thin=thin)
-        return score(found, cells(truth != 0), ignore)
+        inside, true = probability > threshold, truth != 0
+        if ignore is not None:
+            inside, true = inside & ~ignore, true & ~ignore
+        return score(cells(inside, thin=thin), cells(true), ignore)
     skipped = np.zeros(truth.shape, bool) if ignore is None else ignore
     sections = [
         by_section(score, p, t, threshold, thin=thin, ignore=i)
