@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -277,6 +278,71 @@ def test_a_stack_goes_on_in_the_middle_of_a_plane(tmp_path: Path) -> None:
         run(tmp_path, tmp_path / "out", stop, **wanted)
     assert run(tmp_path, tmp_path / "out", **wanted)[-1].fraction == 1
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("form", ["zarr", "tif"])
+@pytest.mark.parametrize("recorded", [1, 2])
+def test_killed_when_the_next_plane_lies_over_the_one_whose_objects_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, recorded: int
+) -> None:
+    """Of two tiles of the first plane, ``recorded`` are remembered at once and all else later."""
+    pixels = np.random.default_rng(2).integers(0, 256, (2, 64, 128), np.uint8)
+    zarr.create_array(tmp_path / "s.zarr", data=pixels)
+    wanted: dict[str, Any] = {"image": tmp_path / "s.zarr", "axes": "zyx", "outputs": ["objects"]}
+    wanted["form"] = form
+    run(tmp_path, tmp_path / "whole", **wanted)
+    write_tile = PredictionFiles.write_tile
+
+    def held_back(self: Any, index: Any, number: int, *arguments: Any) -> None:
+        self._record_at = 0.0 if index == (0,) and number < recorded else math.inf
+        write_tile(self, index, number, *arguments)
+        if index == (1,):
+            raise InterruptedHereError
+
+    def dropped(self: Any) -> None:  # as a process that is killed does: nothing more is recorded
+        for file in self._all():
+            file.close()
+        self._unfinished.close()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PredictionFiles, "write_tile", held_back)
+        patched.setattr(PredictionFiles, "_leave", dropped)
+        with pytest.raises(InterruptedHereError):
+            run(tmp_path, tmp_path / "out", **wanted)
+    notes = run(tmp_path, tmp_path / "out", **wanted)[0].notes
+    assert outputs(tmp_path / "out", form) == outputs(tmp_path / "whole", form)
+    assert notes[0].startswith("2 of 4 tiles were done before")
+
+
+def test_objects_are_done_only_when_they_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zarr.create_array(tmp_path / "s.zarr", data=np.zeros((2, 64, 64), np.uint8))
+    order: list[str] = []
+    write_objects, record = PredictionFiles.write_objects, Unfinished.record
+    sync = {cls: cls.sync for cls in (files.OutputTiff, files.OutputZarr)}
+
+    def written(self: Any, *arguments: Any) -> None:
+        order.clear()
+        write_objects(self, *arguments)
+        order.append("next plane")
+
+    def synced(self: Any, *arguments: Any) -> None:
+        order.append(self.path.name)
+        sync[type(self)](self, *arguments)
+
+    def recorded(self: Unfinished) -> None:
+        order.append("done")
+        record(self)
+
+    for cls in sync:
+        monkeypatch.setattr(cls, "sync", synced)
+    monkeypatch.setattr(PredictionFiles, "write_objects", written)
+    monkeypatch.setattr(Unfinished, "record", recorded)
+    run(tmp_path, tmp_path, image=tmp_path / "s.zarr", axes="zyx", outputs=["objects"])
+    done = order.index("done")
+    assert set(order[:done]) == {"s.objects.zarr", "s.objects.scratch"}
+    assert order[done + 1] == "next plane"
 
 
 def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_lost(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -49,6 +50,28 @@ def test_an_error_of_reading_comes_where_it_is_asked_for() -> None:
         with pytest.raises(OSError, match="gone"):
             ahead(1)
         assert ahead(2) == 2
+
+
+def test_an_error_of_the_keys_is_not_waited_for_ever() -> None:
+    def keys() -> Iterator[int]:
+        yield 0
+        raise OSError("no more")
+
+    said: list[object] = []
+
+    def ask() -> None:
+        with ReadAhead(lambda key: key * 10, keys()) as ahead:
+            for key in range(3):
+                try:
+                    said.append(ahead(key))
+                except OSError as error:
+                    said.append(str(error))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(10)
+    assert not asking.is_alive()
+    assert said == [0, "no more", 20]  # said once; then it is read when asked for
 
 
 def test_all_is_written_in_order() -> None:

@@ -203,7 +203,7 @@ class Forgetful(nn.Module):
         self.network, self.most, self.error = network, most, error
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] > self.most:
+        if max(x.shape[2:]) > self.most:
             raise self.error
         return self.network(x)
 
@@ -232,11 +232,28 @@ def test_out_of_memory_halves_the_tile(error: Exception, padding: str) -> None:
     assert one.notes == ["Memory ran out: the prediction goes on with tiles of 16 pixels."]
 
 
-def test_no_memory_at_all_is_said_so() -> None:
-    network, geometry = make("unet", {"depth": 1, "width": 2, "padding": "same"})
+@pytest.mark.parametrize("shape", [(27, 60), (60, 27)])
+def test_out_of_memory_leaves_a_side_whole_that_costs_no_more(shape: tuple[int, int]) -> None:
+    """Half of 60 is 24 with a stride of 8, for which a valid network makes 28: 27 is not cut."""
+    network, geometry = make("unet", {"depth": 3, "width": 2, "padding": "valid"})
+    assert geometry.output_size((24, 24)) == (28, 28)
+    plane = image(1, *shape)
+    most = 28 + 2 * geometry.halo[0]
+    one = Predictor(Forgetful(network, most, MemoryError()), geometry, device=CPU)
+    np.testing.assert_allclose(one.probability(plane), untiled(network, geometry, plane), atol=1e-4)
+    assert one.notes == ["Memory ran out: the prediction goes on with tiles of 24 pixels."]
+
+
+@pytest.mark.parametrize(
+    ("padding", "depth", "least"), [("same", 1, 2), ("valid", 1, 2), ("valid", 3, 12)]
+)
+def test_no_memory_at_all_is_said_so(padding: str, depth: int, least: int) -> None:
+    network, geometry = make("unet", {"depth": depth, "width": 2, "padding": padding})
     one = Predictor(Forgetful(network, 1, MemoryError()), geometry, device=CPU)
-    with pytest.raises(UserError, match="not enough memory on cpu to predict even a tile of 2"):
-        one.probability(image(1, 9, 9))
+    with pytest.raises(UserError, match=f"on cpu to predict even a tile of {least} pixels"):
+        one.probability(image(1, 9, least))
+    with pytest.raises(UserError, match="not enough memory on cpu to predict even a tile of"):
+        one.probability(image(1, 50, 70))
 
 
 def test_other_errors_are_not_hidden() -> None:

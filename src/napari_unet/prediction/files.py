@@ -221,10 +221,10 @@ class PredictionFiles:
             self._unfinished.tile_done(index, number)
             self._written(index, box)
 
-    def _written(self, index: Index, box: Box) -> None:
+    def _written(self, index: Index, box: Box, *, at_once: bool = False) -> None:
         self._fresh.append((index, box))
         begun = time.monotonic()
-        if begun >= self._record_at:
+        if at_once or begun >= self._record_at:
             self._record()
             ended = time.monotonic()
             self._record_at = ended + min(SECONDS, 4 * (ended - begun))
@@ -266,7 +266,10 @@ class PredictionFiles:
             self._files["objects"].array[(*index, ...)] = objects
         if self._unfinished is not None:
             self._unfinished.objects_done(index)
-            self._written(index, tuple((0, n) for n in objects.shape))
+            # The next plane lies over this one in scratch: if tiles of this one are remembered and
+            # its objects are not, they would be found again, in the next one's probabilities.
+            whole = tuple((0, n) for n in objects.shape)
+            self._written(index, whole, at_once=self._scratch is not None)
 
 
 def made_by(path: Path) -> str | None:

@@ -14,6 +14,7 @@ from typing import Generic, Self, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+_Answer = tuple[Key, Value | None, BaseException | None]
 
 DEPTH = 2
 """Pieces that wait on each side of the network: one is enough unless their times vary."""
@@ -25,15 +26,17 @@ class ReadAhead(Generic[Key, Value]):
     """``read`` for those who ask in a known order: the next ``depth`` answers are read meanwhile.
 
     Called with a key, it returns ``read(key)``, or raises what that raised. Keys that are not next
-    in ``keys`` are read at once. A context; at its end the thread is gone.
+    in ``keys`` are read at once. What ``keys`` itself raises is raised once, in its turn; from then
+    on all is read at once. A context; at its end the thread is gone.
     """
 
     def __init__(
         self, read: Callable[[Key], Value], keys: Iterable[Key], depth: int = DEPTH
     ) -> None:
         self._read, self._keys = read, keys
-        self._queue: Queue[tuple[Key, Value | None, BaseException | None] | None] = Queue(depth)
-        self._next: tuple[Key, Value | None, BaseException | None] | None = None
+        # An exception: what ``keys`` raised; None: that was all.
+        self._queue: Queue[_Answer[Key, Value] | BaseException | None] = Queue(depth)
+        self._next: _Answer[Key, Value] | None = None
         self._ended = False
         self._unwanted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="read ahead", daemon=True)
@@ -53,8 +56,11 @@ class ReadAhead(Generic[Key, Value]):
 
     def __call__(self, key: Key) -> Value:
         if self._next is None and not self._ended:
-            self._next = self._queue.get()
-            self._ended = self._next is None
+            item = self._queue.get()
+            self._ended = not isinstance(item, tuple)
+            if isinstance(item, BaseException):
+                raise item
+            self._next = item
         if self._next is None or self._next[0] != key:
             return self._read(key)
         (_, value, error), self._next = self._next, None
@@ -63,17 +69,22 @@ class ReadAhead(Generic[Key, Value]):
         return value  # type: ignore[return-value]
 
     def _run(self) -> None:
-        for key in self._keys:
-            item: tuple[Key, Value | None, BaseException | None]
-            try:
-                item = key, self._read(key), None
-            except BaseException as error:
-                item = key, None, error
-            if not self._put(item):
-                return
-        self._put(None)
+        try:
+            for key in self._keys:
+                if not self._put(self._answer(key)):
+                    return
+        except BaseException as error:
+            self._put(error)
+        else:
+            self._put(None)
 
-    def _put(self, item: tuple[Key, Value | None, BaseException | None] | None) -> bool:
+    def _answer(self, key: Key) -> _Answer[Key, Value]:
+        try:
+            return key, self._read(key), None
+        except BaseException as error:
+            return key, None, error
+
+    def _put(self, item: _Answer[Key, Value] | BaseException | None) -> bool:
         while not self._unwanted.is_set():
             try:
                 self._queue.put(item, timeout=_LOOK)

@@ -251,28 +251,39 @@ class Predictor:
         yield from Windows(shape, self.geometry).blend(box or _whole(shape), predict, skip)
 
     def _tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
-        sides = [b - a for a, b in tile.output]
-        if self._largest is None or max(sides) <= self._largest:
+        sides = tuple(b - a for a, b in tile.output)
+        if self._largest is None or self._longest_cut(sides, self._largest) is None:
             try:
                 return self._whole_tile(tile, read, shape, rotations)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             # Out of the except clause, so that nothing holds on to the tensors of the attempt.
-            self._halve(max(sides))
+            self._halve(sides)
         assert self._largest is not None
         pieces = plan_tiles(shape, self.geometry, self._largest, tile.output)
         return _assemble(
             tile.output, ((piece, self._tile(piece, read, shape, rotations)) for piece in pieces)
         )
 
-    def _halve(self, side: int) -> None:
+    def _longest_cut(self, sides: Sizes, tile: int) -> int | None:
+        """The longest side of a box that tiles of this side cut; None: they leave it whole.
+
+        A network with valid convolutions makes a little more than a multiple of its stride, and a
+        side up to that is left whole, for which it needs no more memory.
+        """
+        made = self.geometry.output_size((tile,) * len(sides))
+        return max((n for n, m in zip(sides, made, strict=True) if n > m), default=None)
+
+    def _halve(self, sides: Sizes) -> None:
         free_memory(self.device)
         stride = max(self.geometry.stride)
-        if side <= stride:
+        side = self._longest_cut(sides, stride)
+        if side is None:
             raise UserError(
                 f"There is not enough memory on {self.device.type} to predict even a tile of "
-                f"{side} pixels: close other programs, or use a smaller network or another device."
+                f"{max(sides)} pixels: close other programs, or use a smaller network or another "
+                f"device."
             )
         self._largest = max(stride, side // 2 // stride * stride)
         self.notes.append(
