@@ -1,6 +1,7 @@
 """What learns fastest a second: one change of the recipe ``live`` at a time, under equal wall time.
 
 python -m benchmarks.recipe_search [--budget 15s] [--seeds 3] [--variants a,b] [--tasks isbi,dsb]
+    [--first-seed 0]
 python -m benchmarks.recipe_search --table
 
 Five sets, a few labelled images each, scored on other images of their training parts; no test image
@@ -17,6 +18,7 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 from benchmarks.common import about_machine, data
 from benchmarks.few_shot.sets import TASKS
+from benchmarks.schedule_free import schedule_free
 from imageio.v3 import imread
 
 from napari_unet import train
@@ -100,6 +103,7 @@ class Variant:
     settings: dict[str, Any] = field(default_factory=dict)
     random: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
+    schedule_free: bool = False
 
     def options(self) -> dict[str, Any]:
         """What :func:`napari_unet.train` is given beside the images."""
@@ -118,6 +122,12 @@ VARIANTS = (
     Variant(
         "SGD 0.99", {"optimiser": "sgd", "learning_rate": 1e-2, "momentum": 0.99, "warm_up": 10}
     ),
+    Variant("schedule-free AdamW", {"hold": 1.0}, schedule_free=True),
+    Variant(
+        "schedule-free AdamW, rate doubled",
+        {"hold": 1.0, "learning_rate": 6e-3},
+        schedule_free=True,
+    ),
     Variant("no averaging", {"averaging": 0.0}),
     Variant("averaging 0.995", {"averaging": 0.995}),
     Variant("pieces of 128, eight", {"tile": 128, "batch": 8}),
@@ -127,6 +137,8 @@ VARIANTS = (
     Variant("no boundary weights", {"w0": 0.0}),
     Variant("no balance", {"balance": 0.0}),
     Variant("full balance", {"balance": 1.0}),
+    Variant("no rare classes sought", {"rare": 0.0}),
+    Variant("only rare classes sought", {"rare": 1.0}),
     Variant("no deformation", {"elastic_sd": 0.0}),
     Variant("deformation of the paper, sd 10", {"elastic_sd": 10.0}),
     Variant("free rotation", {"rotation": "free"}),
@@ -136,6 +148,7 @@ VARIANTS = (
     Variant("greys as they are", dict.fromkeys(GREYS, 0.0)),
     Variant("random", random=True),
     Variant("random, width 8", random=True, arguments=SHAPE | {"width": 8}),
+    Variant("random, width 32", random=True, arguments=SHAPE | {"width": 32}),
     Variant("random, three poolings", random=True, arguments=SHAPE | {"depth": 3}),
     Variant("random, no normalisation", random=True, arguments=SHAPE | {"norm": "none"}),
     Variant("random, flat (lunet)", {"network": "lunet"}, random=True),
@@ -146,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", default="15s")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="for two runs side by side")
     parser.add_argument("--variants", default="")
     parser.add_argument("--tasks", default=",".join(SETS))
     parser.add_argument("--table", action="store_true", help="print what is there, train nothing")
@@ -154,7 +168,8 @@ def main() -> None:
     if not options.table:
         wanted = set(options.variants.split(",")) if options.variants else None
         chosen = [v for v in VARIANTS if wanted is None or v.name in wanted]
-        search(chosen, options.tasks.split(","), options.budget, options.seeds, known)
+        seeds = range(options.first_seed, options.seeds)
+        search(chosen, options.tasks.split(","), options.budget, seeds, known)
     print(table([line for line in known if line["budget"] == options.budget]))
 
 
@@ -169,13 +184,13 @@ def search(
     variants: Sequence[Variant],
     sets: Sequence[str],
     budget: str,
-    seeds: int,
+    seeds: Sequence[int],
     known: list[dict[str, Any]],
 ) -> None:
     """Run what is not known yet, and add it to ``known``."""
     warm_up()
     done = {(r["variant"], r["set"], r["budget"], r["seed"]) for r in known}
-    for seed in range(seeds):
+    for seed in seeds:
         for name in sets:
             for variant in variants:
                 if (variant.name, name, budget, seed) in done:
@@ -193,14 +208,15 @@ def run(variant: Variant, one: Set, budget: str, seed: int) -> dict[str, Any]:
     line |= {"seed": seed, "machine": about_machine()}
     images, labels = zip(*one.train, strict=True)
     try:
-        model = train(
-            list(images),
-            list(labels),
-            kind=one.kind,
-            budget=budget,
-            seed=seed,
-            **variant.options(),
-        )
+        with schedule_free() if variant.schedule_free else nullcontext():
+            model = train(
+                list(images),
+                list(labels),
+                kind=one.kind,
+                budget=budget,
+                seed=seed,
+                **variant.options(),
+            )
     except UserError as error:  # a loss that is no number, say: that is a result too
         return line | {"steps": 0, "iou": 0.0, "failed": str(error)}
     scores = []

@@ -33,6 +33,9 @@ class Preset(BaseModel):
         (), description="size of a pixel by axis, in that of the smallest; empty = all alike"
     )
 
+    rare: float = Field(
+        0.5, ge=0, le=1, description="part of the pieces placed around a class that is drawn evenly"
+    )
     elastic_sd: float = Field(
         4.0, ge=0, description="sd of the grid's displacements, pixels (the shortest)"
     )

@@ -73,9 +73,9 @@ def draw(
 ) -> Draw:
     """Draw ``batch`` deformed pieces whose output is ``output`` pixels large.
 
-    Every plane with labels is as likely as any other. Half the pieces are placed around a pixel of
-    a class drawn evenly, so that rare classes are seen; half around any labelled pixel. What lies
-    outside a plane is its mirror image without labels.
+    Every plane with labels is as likely as any other. ``preset.rare`` of the pieces are placed
+    around a pixel of a class drawn evenly, so that rare classes are seen; the others around any
+    labelled pixel. What lies outside a plane is its mirror image without labels.
     """
     planes = [p for p in data.planes.values() if p.candidates]
     if not planes:
@@ -85,7 +85,7 @@ def draw(
     images, labels, chosen, centres = [], [], [], []
     for _ in range(batch):
         plane = planes[int(torch.randint(len(planes), (), generator=generator))]
-        corner = _place(plane, output, generator)
+        corner = _place(plane, output, preset.rare, generator)
         window: Box = tuple(
             (c - h, c + h + n % 2) for c, h, n in zip(corner, half, size, strict=True)
         )
@@ -108,7 +108,7 @@ def draw(
 
 
 def _place(
-    plane: TrainingPlane, output: tuple[int, ...], generator: torch.Generator
+    plane: TrainingPlane, output: tuple[int, ...], rare: float, generator: torch.Generator
 ) -> tuple[int, ...]:
     """Centre of a piece of the plane; it holds a labelled pixel, rarely near its own edge."""
 
@@ -116,7 +116,7 @@ def _place(
         return int(torch.randint(n, (), generator=generator))
 
     groups = list(plane.candidates.values())
-    if below(2):
+    if float(torch.rand((), generator=generator)) < rare:
         places = groups[below(len(groups))]
     else:
         pick = below(sum(len(g) for g in groups))
