@@ -16,6 +16,7 @@ import torch
 from napari_unet.engine import idling
 from napari_unet.engine.idling import Idling, give_memory_back
 from napari_unet.engine.protocol import Command, PauseTraining, StopTraining
+from napari_unet.speed import choosing
 
 
 def later(inbox: SimpleQueue[Command], seconds: float) -> None:
@@ -39,6 +40,34 @@ def test_it_measures_between_two_commands_and_goes_on_later() -> None:
     later(inbox, 0.2)
     assert isinstance(idle.next_command(), PauseTraining)
     assert done == [0, 1, 2]
+
+
+@pytest.fixture
+def fewer_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A training took one of two, for the sake of other programs."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(choosing, "threads", lambda: 2)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("fewer_threads")
+def test_all_threads_measure_whatever_a_training_took_meanwhile() -> None:
+    inbox: SimpleQueue[Command] = SimpleQueue()
+    seen: list[int] = []
+
+    def measuring() -> Iterator[None]:
+        for _ in range(2):
+            seen.append(torch.get_num_threads())
+            inbox.put(StopTraining())
+            yield
+
+    idle = Idling(inbox, measuring=measuring(), give_back=lambda: None, settled=0.0)
+    for _ in range(2):
+        idle.next_command()
+        assert torch.get_num_threads() == 1  # the training goes on as before
+    assert seen == [2, 2]
 
 
 def test_a_command_that_waits_comes_before_any_measuring() -> None:

@@ -16,19 +16,24 @@ planes = arrays(np.uint8, (6, 7), elements=st.integers(0, 2))
 volumes = arrays(np.uint8, (3, 4, 4), elements=st.integers(0, 2))
 pairs = st.tuples(planes, planes) | st.tuples(volumes, volumes)
 SPACINGS = {2: (0.5, 0.25), 3: (2.0, 0.5, 0.5)}
+# Prediction, truth, what is ignored, and what else might stand in the ignored pixels.
+frames = st.tuples(planes, planes, arrays(bool, (6, 7)), planes) | st.tuples(
+    volumes, volumes, arrays(bool, (3, 4, 4)), volumes
+)
 
 
-def slow_boundary(labels: np.ndarray, edge: bool) -> np.ndarray:
+def slow_boundary(labels: np.ndarray, edge: bool, ignore: np.ndarray | None = None) -> np.ndarray:
     """Coordinates of the outline, pixel by pixel."""
     found = []
+    hidden = np.zeros(labels.shape, bool) if ignore is None else ignore
     for at in np.ndindex(labels.shape):
-        if not labels[at]:
+        if not labels[at] or hidden[at]:
             continue
         for axis in range(labels.ndim):
             for step in (-1, 1):
                 there = tuple(x + step * (i == axis) for i, x in enumerate(at))
                 inside = all(0 <= x < n for x, n in zip(there, labels.shape, strict=True))
-                if (inside and labels[there] != labels[at]) or (edge and not inside):
+                if (not hidden[there] and labels[there] != labels[at]) if inside else edge:
                     found.append(at)
     return np.array(sorted(set(found)), float).reshape(-1, labels.ndim)
 
@@ -99,6 +104,37 @@ def test_by_hand() -> None:
     touching = np.array([[1, 1, 2, 2]])
     assert boundary(touching).tolist() == [[False, True, True, False]]
     assert boundary(touching, edge=True).all()
+
+
+def test_volumes_of_flat_pixels_by_hand() -> None:
+    truth, found = np.zeros((2, 3, 4, 10), np.uint8)
+    flat = (2, 0.5, 0.25)
+    found[0, 1, 1] = truth[1, 3, 9] = 1
+    assert hausdorff(found, truth, flat) == 3  # 1 * 2, 2 * 0.5 and 8 * 0.25
+    assert boundary_match(found, truth, 3, flat).f == 1
+    assert boundary_match(found, truth, 2.9, flat).f == 0
+    # Beside the plane is farther than five pixels along it.
+    found, truth = np.zeros((2, 3, 4, 10), np.uint8)
+    found[1, 1, 1] = truth[2, 1, 1] = truth[1, 1, 6] = 1
+    assert boundary_match(found, truth, 1.25, flat) == BoundaryMatch(1, 1, 1, 2)
+    assert boundary_match(found, truth, 1.2, flat) == BoundaryMatch(0, 1, 0, 2)
+    assert hausdorff(found, truth, flat, percentile=100) == 2
+    assert hausdorff(found, truth, percentile=100) == 5
+
+
+@settings(max_examples=50, deadline=None)
+@given(frames)
+def test_ignored_pixels_do_not_matter(frame: tuple[np.ndarray, ...]) -> None:
+    prediction, truth, ignore, other = frame
+    for edge in (False, True):
+        expected = slow_boundary(truth, edge, ignore)
+        np.testing.assert_array_equal(np.argwhere(boundary(truth, ignore, edge=edge)), expected)
+    changed = [np.where(ignore, a, b) for a, b in ((other, prediction), (2 - other, truth))]
+    spacing = SPACINGS[truth.ndim]
+    match = boundary_match(prediction, truth, 0.5, spacing, ignore)
+    assert boundary_match(*changed, 0.5, spacing, ignore) == match
+    distance = hausdorff(prediction, truth, spacing, 95, ignore)
+    assert hausdorff(*changed, spacing, 95, ignore) == pytest.approx(distance, abs=0, nan_ok=True)
 
 
 def test_ignored_pixels_make_no_outline() -> None:

@@ -16,6 +16,7 @@ from napari_unet.evaluation.object_errors import (
 )
 
 objects = arrays(np.int32, (5, 6), elements=st.integers(0, 4))
+orders = st.permutations(range(1, 5))
 
 
 def kinds(prediction: np.ndarray, truth: np.ndarray, *kind: str) -> set[tuple[int, ...]]:
@@ -65,6 +66,55 @@ def test_volumes_and_nothing() -> None:
     assert find_errors(truth, truth) == []
     (missed,) = find_errors(truth * 0, truth)
     assert missed.centre == pytest.approx((1.5, 0.5, 3))
+
+
+def test_splits_and_mergers_across_planes() -> None:
+    truth, prediction = np.zeros((2, 4, 3, 5), int)
+    truth[:, 0, 0] = 1
+    prediction[:2, 0, 0], prediction[2:, 0, 0] = 5, 6
+    truth[0, 2, 2:4], truth[2, 2, 2:4] = 2, 3
+    prediction[:3, 2, 2:4] = 7
+    assert find_errors(prediction, truth) == [
+        ObjectError("split", (1,), (5, 6), (1.5, 0, 0)),
+        ObjectError("merged", (2, 3), (7,), (1, 2, 2.5)),
+    ]
+    assert count_errors(prediction, truth) == ErrorCounts(split=1, merged=1)
+    # No plane shows either.
+    assert not any(kinds(p, t, "split", "merged") for p, t in zip(prediction, truth, strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(objects, objects, orders, orders)
+def test_renumbering_changes_only_the_numbers(
+    prediction: np.ndarray, truth: np.ndarray, found_ids: list[int], true_ids: list[int]
+) -> None:
+    found, true = (np.array([0, *ids]) * 1000 for ids in (found_ids, true_ids))
+    expected = [
+        ObjectError(
+            e.kind,
+            tuple(sorted(true[list(e.truth)].tolist())),
+            tuple(sorted(found[list(e.prediction)].tolist())),
+            e.centre,
+        )
+        for e in find_errors(prediction, truth)
+    ]
+    assert set(find_errors(found[prediction], true[truth])) == set(expected)
+    assert count_errors(found[prediction], true[truth]) == count_errors(prediction, truth)
+
+
+@settings(max_examples=60, deadline=None)
+@given(objects, objects, arrays(bool, (5, 6)))
+def test_ignored_pixels_belong_to_nothing(
+    prediction: np.ndarray, truth: np.ndarray, ignore: np.ndarray
+) -> None:
+    hidden = {p for p in range(1, 5) if ignore[prediction == p].sum() * 2 > (prediction == p).sum()}
+    cut = [np.where(ignore, 0, a) for a in (prediction, truth)]
+    assert [(e.kind, e.truth, e.prediction) for e in find_errors(prediction, truth, ignore)] == [
+        (e.kind, e.truth, e.prediction)
+        for e in find_errors(*cut)
+        if not (e.kind == "false" and e.prediction[0] in hidden)
+    ]
+    assert find_errors(truth, truth, ignore) == []
 
 
 @settings(max_examples=60, deadline=None)

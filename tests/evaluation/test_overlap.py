@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_unet.errors import UserError
-from napari_unet.evaluation import overlap
+from napari_unet.evaluation import measures, overlap
+from napari_unet.evaluation.report import Case, evaluate
 
 maps = arrays(np.uint8, (6, 7), elements=st.integers(0, 3))
+volumes = arrays(np.uint8, (2, 3, 5), elements=st.integers(0, 3))
+masks = arrays(bool, (6, 7))
 
 
 @settings(max_examples=40, deadline=None)
@@ -42,15 +45,69 @@ def test_definitions_class_by_class(prediction: np.ndarray, truth: np.ndarray) -
     np.testing.assert_array_equal(two, overlap.confusion(prediction > 0, truth > 0, 2))
 
 
-def test_perfect_and_symmetric() -> None:
-    truth = np.array([[0, 1, 2]])
-    table = overlap.confusion(truth, truth, 3)
-    assert overlap.iou(table).tolist() == [1, 1, 1]
-    other = np.array([[0, 2, 2]])
-    np.testing.assert_array_equal(
-        overlap.iou(overlap.confusion(other, truth, 3)),
-        overlap.iou(overlap.confusion(truth, other, 3)),
-    )
+@settings(max_examples=40, deadline=None)
+@given(maps | volumes)
+def test_perfect(truth: np.ndarray) -> None:
+    table = overlap.confusion(truth, truth, 4)
+    expected = np.where(np.isin(range(4), truth), 1, np.nan)
+    np.testing.assert_array_equal(overlap.iou(table), expected)
+    np.testing.assert_array_equal(overlap.dice(table), expected)
+    assert overlap.pixel_error(table) == overlap.volume_difference(table) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(maps, maps)
+def test_symmetric(a: np.ndarray, b: np.ndarray) -> None:
+    one, other = overlap.confusion(a, b, 4), overlap.confusion(b, a, 4)
+    for score in (overlap.iou, overlap.dice, overlap.pixel_error):
+        np.testing.assert_array_equal(score(one), score(other))
+
+
+@settings(max_examples=40, deadline=None)
+@given(maps, maps, st.permutations(range(4)))
+def test_renumbering_classes_renumbers_the_scores(
+    prediction: np.ndarray, truth: np.ndarray, numbers: list[int]
+) -> None:
+    new = np.array(numbers)
+    table = overlap.confusion(prediction, truth, 4)
+    renumbered = overlap.confusion(new[prediction], new[truth], 4)
+    for score in (overlap.iou, overlap.dice):
+        np.testing.assert_array_equal(score(renumbered)[new], score(table))
+    assert overlap.pixel_error(renumbered) == overlap.pixel_error(table)
+
+
+@settings(max_examples=40, deadline=None)
+@given(volumes, volumes, arrays(bool, (2, 3, 5)))
+def test_volumes_are_their_pixels(
+    prediction: np.ndarray, truth: np.ndarray, ignore: np.ndarray
+) -> None:
+    volume = measures.Frame(prediction, truth, ignore)
+    plane = measures.Frame(*(a.reshape(2, 15) for a in (prediction, truth, ignore)))
+    for measure in (measures.classes, measures.foreground):
+        np.testing.assert_array_equal(measure(volume).table, measure(plane).table)
+
+
+@settings(max_examples=40, deadline=None)
+@given(maps, maps, masks)
+def test_scores_are_of_the_pixels_that_count(
+    prediction: np.ndarray, truth: np.ndarray, ignore: np.ndarray
+) -> None:
+    table = overlap.confusion(prediction[~ignore], truth[~ignore], 4)
+    blank = np.where(ignore, 255, truth)
+    np.testing.assert_array_equal(overlap.confusion(prediction, blank, 4, ignore=255), table)
+    some = ["iou", "dice", "pixel_error", "iou_<class>", "dice_<class>"]
+    scores = evaluate([Case("a", prediction, truth, ignore=ignore)], "classes", some)["mean"]
+    two = overlap.foreground(table)
+    expected = {
+        "pixel_error": overlap.pixel_error(table),
+        "iou": overlap.iou(two)[1],
+        "dice": overlap.dice(two)[1],
+        **{f"iou_{c}": value for c, value in enumerate(overlap.iou(table))},
+        **{f"dice_{c}": value for c, value in enumerate(overlap.dice(table))},
+    }
+    assert scores.keys() <= expected.keys()
+    for name, value in expected.items():
+        assert scores.get(name) == (None if np.isnan(value) else value), name
 
 
 def test_ignored_pixels_do_not_count() -> None:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from napari_unet.speed import choosing
 from napari_unet.speed import race as racing
 from napari_unet.speed.race import Patience, Timing, finish, race, winner
 
 CPU = torch.device("cpu")
+STEADY = (0.30, 0.30)
+DISTURBED = (0.50, 0.30)
+
+
+class Timings(Patience):
+    """Lasts for a number of timings, however long they take."""
+
+    def spend(self, run: Callable[[], Any]) -> Any:
+        self.left -= 1
+        return run()
 
 
 def work(seconds: float) -> None:
@@ -33,6 +45,22 @@ def scripted(
 
     monkeypatch.setattr(racing, "seconds", timed)
     return {key: partial(str, key) for key in timings}
+
+
+@pytest.fixture
+def undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other programs are no reason not to decide."""
+    monkeypatch.setattr(racing, "DISTURBED", 0.0)
+
+
+@pytest.fixture
+def fewer_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One of two is left, for the sake of other programs."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(choosing, "threads", lambda: 2)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_what_counts_is_how_long_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,19 +98,13 @@ def test_a_coarse_clock_discards_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert finish(race(runners, CPU, Patience(10))) == {"a": 0.009}
 
 
-def test_the_hopeless_are_left_out_early() -> None:
-    calls = {"fast": 0, "slow": 0}
-
-    def run(name: str, seconds: float) -> None:
-        calls[name] += 1
-        work(seconds)
-
-    runners = {"fast": partial(run, "fast", 0.002), "slow": partial(run, "slow", 0.01)}
-    times = finish(race(runners, CPU, Patience(10)))
-    assert calls == {"fast": racing.ROUNDS + 1, "slow": 2}
-    assert times["slow"] > times["fast"]
+def test_the_hopeless_are_left_out_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    timings = {"fast": [(0.002, 0.002)] * racing.ROUNDS, "slow": [(0.01, 0.01)]}
+    runners = scripted(monkeypatch, timings)  # a second timing of the slow one would fail
+    assert finish(race(runners, CPU, Patience(10))) == {"fast": 0.002, "slow": 0.01}
 
 
+@pytest.mark.usefixtures("undisturbed")
 def test_patience_ends_the_race_and_counts_only_the_timings() -> None:
     assert finish(race({"a": partial(work, 0.01)}, CPU, Patience(0.015))) == {}
     measuring = race({"a": partial(work, 0.001)}, CPU, Patience(0.5))
@@ -92,6 +114,49 @@ def test_patience_ends_the_race_and_counts_only_the_timings() -> None:
     assert set(finish(measuring)) == {"a"}
 
 
+def test_patience_that_ends_in_the_middle_of_a_round_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runners = scripted(monkeypatch, {"first": [STEADY] * 2, "usual": [DISTURBED]})
+    times = finish(race(runners, CPU, Timings(5)))  # one round more of the first only
+    assert times == {"first": 0.30, "usual": None}
+    assert winner(times, "usual") is None
+
+
+def test_a_challenger_with_too_few_timings_takes_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = {"usual": [STEADY] * 2, "other": [(0.20, 0.20)]}
+    times = finish(race(scripted(monkeypatch, short), CPU, Timings(5)))
+    assert winner(times, "usual") == "usual"
+    alone = (0.20, 0.30)  # all others were disturbed
+    spoilt = {"usual": [STEADY] * 5, "other": [alone, *[(0.25, 0.25)] * 4]}
+    times = finish(race(scripted(monkeypatch, spoilt), CPU, Patience(10)))
+    assert times == {"usual": 0.30, "other": None}
+
+
+def test_the_hopeless_need_no_second_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hopeless = {"other": [STEADY] * 2, "usual": [(1.0, 1.0)], "third": [STEADY]}
+    times = finish(race(scripted(monkeypatch, hopeless), CPU, Timings(7)))
+    assert times == {"other": 0.30, "usual": 1.0, "third": None}
+    assert winner(times, "usual") == "other"
+    # Nothing to be hopeless beside: the better one has too few.
+    assert finish(race(scripted(monkeypatch, hopeless), CPU, Timings(6))) == {}
+
+
+@pytest.mark.usefixtures("fewer_threads")
+def test_what_is_gone_through_to_the_end_has_all_threads() -> None:
+    seen: list[int] = []
+
+    def measuring() -> Generator[None, None, int]:
+        for _ in range(2):
+            seen.append(torch.get_num_threads())
+            yield
+        return 5
+
+    assert finish(measuring()) == 5
+    assert seen == [2, 2]
+    assert torch.get_num_threads() == 1
+
+
 def test_a_small_advantage_changes_nothing() -> None:
     assert winner({"usual": 1.0, "other": 0.97}, "usual") == "usual"
     assert winner({"usual": 1.0, "other": 0.9}, "usual") == "other"
@@ -99,15 +164,16 @@ def test_a_small_advantage_changes_nothing() -> None:
     assert winner({}, "usual") is None
 
 
-def test_who_fails_in_the_middle_is_out() -> None:
+def test_who_fails_in_the_middle_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = iter(range(100))
 
-    def fails() -> None:
+    def fails() -> str:
         if next(calls) == 2:
             raise RuntimeError("out of memory")
-        work(0.001)
+        return "a"
 
-    assert set(finish(race({"a": fails, "b": partial(work, 0.001)}, CPU, Patience(10)))) == {"b"}
+    runners = scripted(monkeypatch, {"a": [STEADY] * 5, "b": [STEADY] * 5})
+    assert set(finish(race(runners | {"a": fails}, CPU, Patience(10)))) == {"b"}
 
 
 def test_when_all_fail_there_is_nothing_to_say() -> None:

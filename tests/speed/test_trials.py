@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -116,6 +118,51 @@ def test_gradients_that_are_not_finite_are_out(monkeypatch: pytest.MonkeyPatch, 
     choice = finish(try_training(small(), images, classes, CPU, Patience(60)))
     assert choice is not None
     assert choice.way.precision == "float32"
+
+
+class Overflowing(nn.Module):
+    """Gradients of some 30, of which fp16 holds 2000 times as much."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        super().__init__()
+        self.last, self.factor = nn.Conv2d(1, 2, 1), factor
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(60 * x + 60) * self.factor  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("factor", "allowed"), [(1.0, True), (1e9, False)])
+def test_fp16_is_judged_at_a_loss_scale_that_fits(
+    monkeypatch: pytest.MonkeyPatch, bf16: None, factor: float, allowed: bool
+) -> None:
+    """Training begins with too large a one and makes no step until it does."""
+    monkeypatch.setattr(trials, "precisions", lambda device: ["float32", "fp16"])
+    images, classes = torch.rand(1, 1, 16, 16), torch.zeros(1, 16, 16, dtype=torch.long)
+    network = Overflowing(factor)
+    choice = finish(try_training(network, images, classes, CPU, Patience(60)))
+    assert choice is not None
+    assert choice.measured["fp16, channels last"]["allowed"] is allowed
+
+
+def test_the_usual_way_with_too_few_timings_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Float32 stands in for one that failed, not for one that patience was too short for."""
+
+    def raced(*_: object) -> Generator[None, None, dict[Way, float | None]]:
+        yield
+        return {Way("float32"): 0.3, Way("bf16"): None}
+
+    monkeypatch.setattr(trials, "race", raced)
+    runners: dict[Way, Callable[[], object]] = {Way("float32"): list, Way("bf16"): list}
+    apart = dict.fromkeys(runners, (0.0, 0.0))
+    deciding = trials._decide(runners, apart, Way("bf16"), CPU, Patience(60))
+    assert finish(deciding) is None
+    choice = finish(trials._decide(runners, apart, Way("float32"), CPU, Patience(60)))
+    assert choice is not None
+    assert choice.measured["bf16, channels last"]["milliseconds"] is None
 
 
 def test_short_patience_says_nothing() -> None:

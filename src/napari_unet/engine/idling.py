@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from napari_unet.engine.protocol import Command, Event
 from napari_unet.engine.sentences import details
 from napari_unet.prediction.device import choose_device, free_memory
+from napari_unet.speed.choosing import all_threads
 
 SETTLED = 2.0
 """Seconds without a command before measuring goes on: napari has its window to draw first."""
@@ -45,12 +46,14 @@ class Idling:
         on a slow machine; what is not finished then goes on the next time that nothing is wanted.
         """
         wait = self._settled
-        while self._measuring is not None:
-            try:
-                return self._inbox.get(timeout=wait)
-            except Empty:
-                wait = 0.001
-                self._measure()
+        # The last training may have left fewer, for the sake of other programs.
+        with all_threads():
+            while self._measuring is not None:
+                try:
+                    return self._inbox.get(timeout=wait)
+                except Empty:
+                    wait = 0.001
+                    self._measure()
         try:
             return self._inbox.get(timeout=self._forget_after)
         except Empty:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import cache
 from typing import Any
@@ -22,6 +23,24 @@ from napari_unet.speed import memory
 def threads() -> int:
     """torch's threads when first asked, before the engine adapts them to what others use."""
     return torch.get_num_threads()
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Measure inside, with as many threads as :func:`machine` says: the engine may have taken fewer
+    meanwhile. Afterwards there are as many as before.
+    """
+    before = torch.get_num_threads()
+    _take(threads())
+    try:
+        yield
+    finally:
+        _take(before)
+
+
+def _take(number: int) -> None:
+    if number != torch.get_num_threads():  # torch forgets what it prepared even if it is the same
+        torch.set_num_threads(number)
 
 
 @cache

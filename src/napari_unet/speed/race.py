@@ -17,6 +17,8 @@ from typing import TypeVar
 
 import torch
 
+from napari_unet.speed.choosing import all_threads
+
 log = logging.getLogger(__name__)
 
 ROUNDS = 5
@@ -65,22 +67,24 @@ class Patience:
 
 
 def finish(measuring: Generator[None, None, Result]) -> Result:
-    """Go through to the end; what the generator returns."""
-    while True:
-        try:
-            next(measuring)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    """Go through to the end, with all threads; what the generator returns."""
+    with all_threads():
+        while True:
+            try:
+                next(measuring)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
 
 
 def race(
     runners: Mapping[Key, Callable[[], object]], device: torch.device, patience: Patience
-) -> Generator[None, None, dict[Key, float]]:
+) -> Generator[None, None, dict[Key, float | None]]:
     """Least seconds of each runner; yields after each timing.
 
-    A runner that raises RuntimeError or MemoryError is left out. Empty when patience was over
-    before there was anything to say.
+    None where fewer than ENOUGH timings count, unless the runner was hopeless beside another. A
+    runner that raises RuntimeError or MemoryError is left out. Empty when patience was over before
+    there was anything to say.
     """
     times: dict[Key, list[Timing]] = {key: [] for key in runners}
     left = set(runners)
@@ -104,9 +108,14 @@ def race(
             best = min(_least(times[key]) for key in left)
             limit = best * (HOPELESS_AT_ONCE if number == 1 else HOPELESS)
             left = {key for key in left if _least(times[key]) <= limit}
-    if max((len(undisturbed(found)) for found in times.values()), default=0) < ENOUGH:
+    enough = {key for key, found in times.items() if len(undisturbed(found)) >= ENOUGH}
+    if not enough:
         return {}
-    return {key: _least(found) for key, found in times.items() if found}
+    hopeless = times.keys() - left
+    return {
+        key: _least(found) if key in enough or key in hopeless else None
+        for key, found in times.items()
+    }
 
 
 def undisturbed(timings: Sequence[Timing]) -> list[Timing]:
@@ -128,12 +137,15 @@ def _least(timings: Sequence[Timing]) -> float:
     return min(one.wall for one in undisturbed(timings))
 
 
-def winner(times: Mapping[Key, float], usual: Key) -> Key | None:
-    """The fastest, or the usual one unless it is clearly beaten; None where it was not timed."""
-    if usual not in times:
+def winner(times: Mapping[Key, float | None], usual: Key) -> Key | None:
+    """The fastest, or the usual one unless it is clearly beaten; None where that was not timed
+    often enough.
+    """
+    known = {key: least for key, least in times.items() if least is not None}
+    if usual not in known:
         return None
-    best = min(times, key=lambda key: times[key])
-    return best if times[best] < GAIN * times[usual] else usual
+    best = min(known, key=lambda key: known[key])
+    return best if known[best] < GAIN * known[usual] else usual
 
 
 def seconds(run: Callable[[], object], device: torch.device) -> Timing:

@@ -33,6 +33,9 @@ CHANGED = 2e-3
 """Greatest part of the pixels whose class is another than in float32."""
 SAME_DIRECTION = 0.98
 """Least cosine between a gradient and that of float32. The noise of batches is far greater."""
+SCALES = (2.0**16, 2.0**12, 2.0**8, 2.0**4)
+"""Of the loss in fp16, tried until the gradient is finite. A training begins with the first, too,
+and where that is too large it halves it and changes no weight until it fits."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,8 @@ def try_training(
     """Race all ways to make a step; yields after each timing.
 
     ``network`` stays as it is; ``images`` (B, C, *input) and ``classes`` int64 (B, *output). Ways
-    whose first gradient is not finite or points elsewhere than that of float32 are out. None when
-    ``patience`` was too short.
+    whose first gradient is not finite (in fp16: at none of SCALES) or points elsewhere than that of
+    float32 are out. None when ``patience`` was too short.
     """
     dims = images.dim() - 2
     images, classes = images.to(device), classes.to(device)
@@ -163,14 +166,18 @@ def try_training(
     for way in sorted(ways, key=lambda way: way.precision != "float32"):
         own = copy.deepcopy(network).to(device=device, memory_format=way.layout(dims)).train()  # type: ignore[call-overload]
         try:
-            step = _step(own, way, images, classes, device)
-            patience.spend(step)
+            for scale in SCALES if way.precision == "fp16" else SCALES[:1]:
+                step = _step(own, way, images, classes, device, scale)
+                patience.spend(step)
+                gradient = _gradient(own)
+                if patience.over or bool(gradient.isfinite().all()):
+                    break
+                yield
         except (RuntimeError, MemoryError) as error:
             if expected is None:
                 raise
             log.warning("%s is out: %s", way, error)
             continue
-        gradient = torch.cat([p.grad.flatten() for p in own.parameters() if p.grad is not None])
         expected = gradient if expected is None else expected
         apart[way] = (1 - float(torch.cosine_similarity(gradient, expected, 0)), 0.0)
         if bool(gradient.isfinite().all()) and apart[way][0] <= 1 - SAME_DIRECTION:
@@ -183,14 +190,23 @@ def try_training(
     return (yield from _decide(runners, apart, usual, device, patience))
 
 
+def _gradient(network: nn.Module) -> Tensor:
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+
 def _step(
-    network: nn.Module, way: Way, images: Tensor, classes: Tensor, device: torch.device
+    network: nn.Module,
+    way: Way,
+    images: Tensor,
+    classes: Tensor,
+    device: torch.device,
+    scale: float,
 ) -> Callable[[], object]:
     parameters = list(network.parameters())
     # Only where there is a choice: elsewhere it costs little, and the same for all.
     cuda = device.type == "cuda"
     optimiser = torch.optim.AdamW(parameters, 1e-4, fused=way.fused) if cuda else None
-    scaler = torch.amp.GradScaler(device.type, enabled=way.precision == "fp16")
+    scaler = torch.amp.GradScaler(device.type, scale, enabled=way.precision == "fp16")
     layout = memory_format(images.dim() - 2) if way.channels_last else torch.contiguous_format
 
     def step() -> None:
@@ -215,13 +231,13 @@ def _decide(
     patience: Patience,
 ) -> Generator[None, None, Choice | None]:
     times = yield from race(runners, device, patience)
-    # The usual one may have failed while it was timed.
+    # The usual one may have failed while it was timed; with too few timings it stays the usual one.
     way = winner(times, usual if usual in times else Way("float32"))
     if way is None:
         return None
     measured = {
         str(one): {
-            "milliseconds": round(1000 * times[one], 2) if one in times else None,
+            "milliseconds": None if (least := times.get(one)) is None else round(1000 * least, 2),
             "difference": float(f"{mean:.2g}"),
             "changed": float(f"{changed:.2g}"),
             "allowed": one in runners,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from skimage.metrics import adapted_rand_error
 
@@ -22,6 +25,59 @@ def slices(seed: int, shape: tuple[int, ...] = (2, 40, 44)) -> tuple[np.ndarray,
     field = np.stack([s / s.std() for s in smooth])
     noise = ndimage.gaussian_filter(rng.normal(size=shape), 1)
     return 1 / (1 + np.exp(-2 * field - 3 * noise - 1)), np.abs(field) > 0.5
+
+
+def slow_flood(mask: np.ndarray) -> np.ndarray:
+    """All cells grow by one pixel at a time, but not into a pixel that two of them reach."""
+    grown = em.cells(mask)
+    line = np.zeros(mask.shape, bool)
+    while True:
+        reached = {}
+        for y, x in zip(*np.nonzero((grown == 0) & ~line), strict=True):
+            beside = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+            inside = [(b, a) for b, a in beside if 0 <= b < len(mask) and 0 <= a < len(mask[0])]
+            if near := {grown[at] for at in inside} - {0}:
+                reached[y, x] = near
+        if not reached:
+            return grown
+        for at, near in reached.items():
+            if len(near) == 1:
+                grown[at] = near.pop()
+            else:
+                line[at] = True
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(0, 3)),
+    st.integers(0, 2),
+    st.lists(st.tuples(st.integers(1, 3), st.sampled_from([1, 3, 5])), min_size=1, max_size=4),
+)
+def test_thinning_of_a_row_of_cells_equals_a_slow_flood(
+    height: tuple[int, int, int], margin: int, widths: list[tuple[int, int]]
+) -> None:
+    # Membranes of odd width, so that each has one middle pixel and not two.
+    rows = np.repeat([False, True, False], height)
+    across = [np.repeat([True, False], pair) for pair in widths]
+    mask = np.outer(rows, np.concatenate([np.zeros(margin, bool), *across]))
+    thin = em.cells(mask, thin=True)
+    np.testing.assert_array_equal(thin, slow_flood(mask))
+    assert (thin == 0).all(0).sum() == (thin == 0).any(0).sum() == len(widths) - 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.tuples(st.integers(0, 7), st.integers(0, 8)), min_size=1, max_size=16))
+@example({(0, 0), (1, 1)})
+def test_thinning_equals_a_slow_flood(points: set[tuple[int, int]]) -> None:
+    # Cells begin on black squares of a chess board only: all of them then reach the black ones at
+    # even steps and the white ones at odd steps, and there is always one middle pixel, not two.
+    black = np.indices((8, 9)).sum(0) % 2 == 0
+    mask = np.zeros(black.shape, bool)
+    mask[tuple(zip(*points, strict=True))] = True
+    mask &= black
+    ring = [[False, True, False], [True, False, True], [False, True, False]]
+    mask |= ~black & ndimage.binary_erosion(mask, ring, border_value=1)
+    np.testing.assert_array_equal(em.cells(mask, thin=True), slow_flood(mask))
 
 
 def test_rand_error_equals_scikit_image() -> None:
@@ -64,6 +120,24 @@ def test_pixel_error_of_the_leader_board_is_one_minus_dice() -> None:
     assert np.isnan(em.pixel_f_error(np.zeros((4, 4)), np.zeros((4, 4), bool)))
     with pytest.raises(UserError):
         em.pixel_f_error(np.zeros((4, 4)), np.zeros((4, 5), bool))
+
+
+@pytest.mark.parametrize("thin", [False, True])
+@pytest.mark.parametrize("shape", [(5, 6), (2, 4, 5)])
+def test_perfect_whatever_is_ignored(shape: tuple[int, ...], thin: bool) -> None:
+    @settings(max_examples=40, deadline=None)
+    @given(*[arrays(bool, shape)] * 3)
+    def check(truth: np.ndarray, ignore: np.ndarray, other: np.ndarray) -> None:
+        probability = np.where(ignore, other, truth).astype(float)
+        error = em.rand_error(probability, truth, thin=thin, ignore=ignore)
+        agreement = em.by_section(em.v_info, probability, truth, thin=thin, ignore=ignore)
+        if (truth & ~ignore).any():
+            assert error == 0
+            assert agreement == pytest.approx((1, 1, 1), abs=1e-12)
+        else:
+            assert np.isnan([error, *agreement]).all()
+
+    check()
 
 
 def test_sections_without_cells_are_left_out() -> None:

@@ -13,6 +13,7 @@ from napari_unet.errors import UserError
 from napari_unet.evaluation import overlap
 from napari_unet.evaluation.em import clustering
 from napari_unet.evaluation.em.clustering import Agreement
+from napari_unet.evaluation.em.thinning import thinned
 from napari_unet.evaluation.shapes import must_fit
 
 Array = npt.NDArray[Any]
@@ -59,16 +60,10 @@ def cells(mask: Mask, *, thin: bool = False) -> npt.NDArray[np.int32]:
     """Number the cells of one section or volume: parts that are connected over sides or faces.
 
     With ``thin``, all cells grow into the membrane around them at the same speed until one pixel is
-    left between them (a watershed over the constant membrane, 4- or 6-connected, which keeps the
-    line as 0). Which of two middle pixels stays depends on the order of growth; it is always the
-    same for the same picture.
+    left between them, see `thinned`.
     """
-    found, _ = ndimage.label(mask)
-    if thin and found.any():
-        from skimage.segmentation import watershed
-
-        found = watershed(~mask, found, connectivity=1, watershed_line=True)
-    return np.asarray(found, np.int32)
+    found = np.asarray(ndimage.label(mask)[0], np.int32)
+    return thinned(found) if thin else found
 
 
 def by_section(
