@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from common import ROOT, about_machine
 from scipy import ndimage
 
 from napari_unet.annotations.boundary_weights import boundary_weights
+from napari_unet.evaluation.em import warping_error
 from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, device_name
 from napari_unet.prediction.predictor import Predictor
@@ -173,6 +176,48 @@ def live_prediction(repeat: int) -> Figures:
     return {"way": str(way), **figures, "bars": {"seconds": at_most(seconds, 0.05)}}
 
 
+def large_plane(repeat: int) -> Figures:
+    """4096 x 4096 pixels by the live network, and as MONAI's sliding window predicts them: the same
+    network, and BasicUNet, in float32 and windows of 96 as in its tutorial. Once each, after a
+    smaller plane; without MONAI (in this environment, or on PYTHONPATH) only ours."""
+    side, small = 4096, 512
+    plane = np.random.default_rng(0).normal(size=(1, side, side)).astype(np.float32)
+    recipe = preset("live")
+    way = way_for_prediction(recipe.network, recipe.arguments, dims=2, device=CPU)
+    predictor = predictor_of(recipe.arguments, way, live_network())
+
+    def ours(n: int) -> None:
+        predictor.probability(plane[:, :n, :n])
+
+    runners: dict[str, Callable[[int], None]] = {"ours": ours}
+    with suppress(ImportError):
+        from monai.inferers import sliding_window_inference
+        from monai.networks.nets import BasicUNet
+
+        basic = BasicUNet(spatial_dims=2, in_channels=1, out_channels=2).eval()
+
+        @torch.no_grad()
+        def slide(n: int, network: Any) -> None:
+            pixels = torch.from_numpy(plane[None, :, :n, :n].copy())
+            torch.softmax(sliding_window_inference(pixels, (96, 96), 4, network), 1)
+
+        runners["sliding window, live network"] = partial(slide, network=live_network().eval())
+        runners["sliding window, BasicUNet"] = partial(slide, network=basic)
+    figures: Figures = {}
+    for name, run in runners.items():
+        run(small)
+        started, process = time.perf_counter(), time.process_time()
+        run(side)
+        figures[name] = {
+            "seconds": round(time.perf_counter() - started, 2),
+            "processor_seconds": round(
+                (time.process_time() - process) / torch.get_num_threads(), 2
+            ),
+        }
+    bars = {name: at_least(ratio(figures, name, "ours"), 8) for name in figures if name != "ours"}
+    return {"way": str(way), **figures, "bars": bars}
+
+
 def weight_map(repeat: int) -> Figures:
     """Boundary weights of 1024 x 1024 pixels, and as they are usually written: a distance transform
     of the whole image for each object, stacked and sorted; 20 objects of it, scaled up."""
@@ -205,6 +250,27 @@ def weight_map(repeat: int) -> Figures:
         else:
             bars["1000 objects, seconds"] = at_most(ours, 0.2)
     return {**figures, "bars": bars}
+
+
+def warping(repeat: int) -> Figures:
+    """Warping error of 512 x 512 pixels: membranes between cells that are predicted with rough
+    edges and gaps, and, as the worst that can be, noise against noise."""
+    rng = np.random.default_rng(0)
+    membranes = ndimage.gaussian_filter(rng.normal(size=(512, 512)), 6)
+    truth = np.abs(membranes) > 0.1 * membranes.std()
+    blurred = ndimage.gaussian_filter(truth.astype(np.float32), 1)
+    rough = (blurred + rng.normal(0, 0.15, truth.shape)).astype(np.float32)
+    noise, other = (rng.random((512, 512)).astype(np.float32) for _ in range(2))
+    figures = alternate(
+        {
+            "membranes": lambda: warping_error(rough, truth),
+            "noise": lambda: warping_error(noise, other > 0.5),
+        },
+        repeat,
+    )
+    # In a single thread.
+    seconds = {name: figures[name]["seconds"] for name in figures}
+    return {**figures, "bars": {name: at_most(value, 1.0) for name, value in seconds.items()}}
 
 
 def augmentation(repeat: int) -> Figures:
@@ -348,7 +414,9 @@ PARTS: dict[str, Callable[[int], Figures]] = {
     "paper_step": paper_step,
     "paper_prediction": paper_prediction,
     "live_prediction": live_prediction,
+    "large_plane": large_plane,
     "weight_map": weight_map,
+    "warping": warping,
     "augmentation": augmentation,
     "augmentation_share": augmentation_share,
     "start_up": start_up,
