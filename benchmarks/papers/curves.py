@@ -21,7 +21,7 @@ from napari_unet.comparison.canvas import (
 from napari_unet.project.files import read_json
 
 WIDTH, HEIGHT = 860.0, 330.0
-COLOURS = (ORANGE, BLUE, GREEN, RED, INK, "#8a4fbd", "#8f7a00", "#00839c")
+COLOURS = (ORANGE, BLUE, GREEN, RED, INK, "#8a4fbd", "#8f7a00", "#00839c", "#e0559d", "#9aa3ad")
 IN_A_ROW, ROW = 2, 20.0
 """Of the legend below the panels."""
 LEFT_OUT = {"w0": "without boundary weights", "elastic_sd": "without elastic deformation"}
@@ -106,7 +106,7 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
             y = upright.place(published)
             sheet.line([(left, y), (left + wide, y)], FAINT, 1.2)
             sheet.text(
-                left + wide, y - 8, "published, other data", size=10, colour=FAINT, anchor="rm"
+                left + wide, y + 8, "published, other data", size=10, colour=FAINT, anchor="rm"
             )
         for position, (name, line) in enumerate(found.items()):
             colour = COLOURS[position % len(COLOURS)]
