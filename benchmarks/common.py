@@ -36,8 +36,12 @@ def report(**figures: Any) -> None:
 
 
 def about_machine() -> dict[str, Any]:
-    """When and where something was measured."""
+    """When and where something was measured, and which commit."""
     import torch
+
+    if str(ROOT) not in sys.path:  # a script that was started from its own folder
+        sys.path.append(str(ROOT))
+    from benchmarks.few_shot.machine import about_project, cores, processor
 
     return {
         "date": date.today().isoformat(),
@@ -45,6 +49,11 @@ def about_machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
+        "processor": processor(),
+        "cores": cores(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "system": platform.system(),
+        **about_project(),
     }
 
 

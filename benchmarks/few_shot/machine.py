@@ -21,7 +21,7 @@ def about_machine(threads: int) -> dict[str, Any]:
     """Date and machine; ``load`` is that of the minute before, caused by others."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": _processor(),
+        "cpu": processor(),
         "cores": cores(),
         "threads": threads,
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
@@ -31,7 +31,7 @@ def about_machine(threads: int) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name, and which fast matrix instructions it has."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

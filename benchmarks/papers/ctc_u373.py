@@ -122,6 +122,7 @@ def figures(model: Model, tested: list[tuple[Any, Any]], rotations: bool) -> dic
         matched += matching(found, truth)
     return {
         "seg": round(cells.seg, 4),
+        "det": round(cells.det, 4),
         "ap50": round(matched.ap, 4),
         "cells": cells.true,
         "missed": cells.missed,

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from common_papers import RESULTS, ROOT
@@ -266,7 +267,7 @@ def ubench_networks(records: list[Record]) -> str:
     sets = [one["settings"]["set"] for one in records]
     rows = []
     for name in names:
-        cells, scores, steps, parameters, macs = [], [], [], 0, 0
+        cells, scores, steps, speeds, parameters, macs = [], [], [], [], 0, 0
         for one in sets:
             row, metric = found.get((one, name), ({}, ""))
             if not row or row["failed"]:
@@ -276,14 +277,16 @@ def ubench_networks(records: list[Record]) -> str:
             cells.append(f"{row[metric]:.3f}{mark}" if row[metric] is not None else "-")
             parameters, macs = max(parameters, row["parameters"]), max(macs, row["macs"])
             steps.append(row["steps"])
+            speeds.append(row["frames_per_second"])
             if row["u_score_relative"] is not None:
                 scores.append(row["u_score_relative"])
         mean = sum(scores) / len(scores) if scores else None
         spread = " to ".join(f"{n:g}" for n in sorted({min(steps), max(steps)})) if steps else "-"
-        cost = [f"{parameters / 1e6:.2f} M", f"{macs / 1e9:.2f}", spread]
+        speed = f"{median(speeds):.1f}" if speeds else "-"
+        cost = [f"{parameters / 1e6:.2f} M", f"{macs / 1e9:.2f}", speed, spread]
         rows.append([f"`{name}`", *cost, *cells, "-" if mean is None else f"{mean:.1f}"])
     rows.sort(key=lambda r: -float(r[-1]) if r[-1] != "-" else 1.0)
-    head = ["network", "parameters", "GMAC", "steps", *sets, "relative U-Score, mean"]
+    head = ["network", "parameters", "GMAC", "FPS", "steps", *sets, "relative U-Score, mean"]
     return table(head, rows)
 
 

@@ -18,7 +18,9 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +169,13 @@ class Unfinished:
     def remove(self) -> None:
         """All outputs are where they belong."""
         self.begin_again()
-        self.close()
+        # While the lock is held: nobody else can have begun in there.
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.close()
+        if sys.platform == "win32":  # where open files, as that of the lock, stay
+            with suppress(OSError):
+                (self.folder / _LOCK).unlink()
+                self.folder.rmdir()
 
     def close(self) -> None:
         """Leave everything as it is, for another time."""
