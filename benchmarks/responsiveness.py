@@ -3,11 +3,13 @@
 Opens the real window on a sample, trains on its strokes, and measures how late a 5 ms timer of the
 GUI's event loop fires: with the engine idle, while training, each while a script pans the view; and
 how many steps the engine makes with the view still. Also the time from the click on Train to the
-first preview, and how long opening the dock takes.
+first preview, how long opening the dock takes, and how long after a stroke, before any training,
+the answer to the strokes is on screen: the first one, and the median of five further ones.
 
     QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/responsiveness.py
 
-With --all-docks all inspectors are open, too, each in a window of its own, so that all are visible.
+Results go to benchmarks/results/responsiveness.json unless --out says where. With --all-docks all
+inspectors are open, too, each in a window of its own, so that all are visible.
 """
 
 from __future__ import annotations
@@ -19,20 +21,26 @@ import os
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
-from common import ROOT
+from common import ROOT, about_machine
 
 # Software OpenGL stands in for a graphics card here; unless told otherwise it must not take the
 # other processors from the engine, as a card would not.
 os.environ.setdefault("LP_NUM_THREADS", "0")
 
 
+RESULTS = ROOT / "benchmarks" / "results" / "responsiveness.json"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30, help="length of each part")
     parser.add_argument("--all-docks", action="store_true", help="with every inspector open")
+    parser.add_argument("--out", type=Path, help="not with --all-docks, unless given")
     options = parser.parse_args()
 
     import napari
@@ -105,6 +113,18 @@ def main() -> None:
     if os.environ.get("NAPARI_UNET_SPEED") != "off":
         turn(120, until=lambda: len(session.figures) == networks)
     turn(2)
+
+    def answer(number: int) -> float:
+        """Paint some pixels of the second class; seconds until the answer to them is shown."""
+        layer = session.labels[session.current.id].layer
+        session.first_answers.shown = False
+        clock = time.perf_counter()
+        layer.data_setitem((np.full(4, 3 + number), np.arange(3, 7)), 1)
+        turn(60, until=lambda: session.first_answers.shown)
+        return time.perf_counter() - clock
+
+    answers = [answer(number) for number in range(6)]
+    turn(2)
     idle = delays(options.seconds, panning=True)
     train = viewer.window._qt_window.findChild(object, "train")
     clock = time.perf_counter()
@@ -123,6 +143,8 @@ def main() -> None:
         "dock_opens_s": round(opening, 2),
         "inspectors": [one.windowTitle() for one in inspectors if one.isVisible()],
         "engine_warm_s": round(warm, 2),
+        "stroke_to_first_answer_s": round(answers[0], 2),
+        "stroke_to_further_answers_s": round(median(answers[1:]), 2),
         "click_to_first_preview_s": round(first, 2),
         "idle_engine_panning": idle,
         "training_panning": busy,
@@ -132,9 +154,13 @@ def main() -> None:
         "steps_kept": round(moved / still, 2) if still else None,
         "torch_in_gui": "torch" in sys.modules,
     }
-    print(json.dumps(result, indent=2))
     session.close()
     viewer.close()
+    text = json.dumps(result | {"machine": about_machine()}, indent=1)
+    print(text)
+    out = options.out or (None if options.all_docks else RESULTS)
+    if out is not None:
+        out.write_text(text + "\n", "utf-8")
 
 
 def open_all(viewer: Any) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt as edt
 
 from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
-from napari_unet.annotations.two_nearest import two_nearest
+from napari_unet.annotations.two_nearest import AT_ONCE, _Form, _groups, two_nearest
 from napari_unet.errors import UserError
 
 
@@ -117,3 +119,24 @@ def test_windows_whose_diagonal_squared_needs_more_than_32_bits() -> None:
     assert np.isinf(near.total[0, 35_000])  # the other one is 35 000 pixels away
     assert near.first[0, 35_000] == 2
     assert near.total[0, 69_000] == np.inf
+
+
+@given(st.integers(0, 10**6), st.integers(2, 14), st.floats(1, 40))
+def test_numbers_of_32_and_of_64_bits_say_the_same(seed: int, number: int, reach: float) -> None:
+    ids = blobs(seed, (31, 37), number)
+    short = two_nearest(ids, reach)
+    wide = _Form((1.0, 1.0), 32, np.int64)
+    with patch.object(_Form, "of", return_value=wide):
+        long = two_nearest(ids, reach)
+    near = np.isfinite(long.total)
+    np.testing.assert_array_equal(short.total, long.total)
+    np.testing.assert_array_equal(short.first[near], long.first[near])
+    np.testing.assert_array_equal(short.second[near], long.second[near])
+
+
+@given(st.lists(st.integers(0, 3 * AT_ONCE), max_size=30))
+def test_groups_are_all_in_turn_and_none_too_large(pixels: list[int]) -> None:
+    groups = _groups(pixels)
+    assert [n for group in groups for n in group] == list(range(len(pixels)))
+    for group in groups:
+        assert len(group) == 1 or sum(pixels[n] for n in group) <= AT_ONCE

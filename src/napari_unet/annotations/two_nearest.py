@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,12 @@ from scipy import ndimage
 from napari_unet.annotations.objects import renumber
 
 MOST_THREADS = 4
+AT_ONCE = 2**16
+"""Pixels of windows that a thread measures before it hands over, which takes time, too."""
 FAR = np.int32(2**30)
 """Squared: 32768 pixels, as good as no object at all."""
 Window = tuple[slice, ...]
+Keys = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,72 +49,135 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
     ids = renumber(objects)
     lengths = tuple(voxel) or (1.0,) * ids.ndim
     margins = [int(np.ceil(reach / length)) for length in lengths]
-    # Squares of whole numbers until the end: nothing is rounded.
-    number_type = np.int32 if set(lengths) == {1.0} else np.float32
-    # The squared distance in the upper half, the object in the lower: one comparison orders both,
-    # for bits of floats that are not negative are in the order of their numbers.
-    nearest = np.full(ids.shape, _bits(number_type(FAR)) << 32, np.int64)
-    then = nearest.copy()
     windows = [
-        tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(box, margins, strict=True))
+        tuple(
+            slice(max(0, s.start - m), min(s.stop + m, n))
+            for s, m, n in zip(box, margins, ids.shape, strict=True)
+        )
         for box in ndimage.find_objects(ids)
     ]
-    for number, window, distance in _distances(ids, windows, lengths):
-        key = _bits(distance)
-        key <<= 32
-        key |= number
+    form = _Form.of(windows, lengths)
+    nearest = np.full(ids.shape, form.far, form.type)
+    then = nearest.copy()
+    for window, key in _measured(ids, windows, form):
         one, two = nearest[window], then[window]
         np.minimum(two, np.maximum(one, key), out=two)
         np.minimum(one, key, out=one)
-    first, second = nearest.astype(np.int32), then.astype(np.int32)
-    total = np.zeros(ids.shape, np.float32)
-    for keys in (nearest, then):
-        keys >>= 32
-        total += np.sqrt(keys.astype(np.int32).view(number_type), dtype=np.float32)
+    first, second = form.numbers(nearest), form.numbers(then)
+    total = form.distances(nearest) + form.distances(then)
     total[(second == 0) | (ids != 0)] = np.inf
     return TwoNearest(total, first, second, reach)
 
 
-def _bits(squares: Any) -> Any:
-    """The 32 bits of each number, as int64."""
-    return squares.view(np.int32).astype(np.int64)
+@dataclass(frozen=True)
+class _Form:
+    """How distance and object make one number: the square above, the object below, so that one
+    comparison orders both. Squares of whole numbers are exact. In 32 bits where they fit; else in
+    64, of voxels that are no cubes with the bits of a float above, which are ordered as the floats.
+    """
+
+    lengths: tuple[float, ...]
+    shift: int
+    type: type[np.int32] | type[np.int64]
+
+    @classmethod
+    def of(cls, windows: Sequence[Window], lengths: tuple[float, ...]) -> _Form:
+        """What suits objects in these windows."""
+        shift = len(windows).bit_length()
+        longest = max((sum((s.stop - s.start) ** 2 for s in w) for w in windows), default=0)
+        if set(lengths) == {1.0} and longest < 2 ** (31 - shift) - 1:
+            return cls(lengths, shift, np.int32)
+        return cls(lengths, 32, np.int64)
+
+    @property
+    def cubes(self) -> bool:
+        return set(self.lengths) == {1.0}
+
+    @property
+    def far(self) -> int:
+        """No object at all."""
+        if self.type is np.int32:
+            return ((1 << (31 - self.shift)) - 1) << self.shift
+        return int(_bits(FAR if self.cubes else np.float32(FAR))) << 32
+
+    def key(self, number: int, window: npt.NDArray[np.int32]) -> Keys:
+        """Of the object ``number`` for every pixel of a window of ids."""
+        apart = window != number
+        squares: Any = _squares(apart) if self.cubes else self._world(apart)
+        key: Keys = squares.astype(self.type, copy=False)
+        key <<= self.shift
+        np.bitwise_or(key, number, out=key)
+        return key
+
+    def _world(self, apart: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+        far = ndimage.distance_transform_edt(apart, sampling=self.lengths)
+        bits: npt.NDArray[np.int32] = _bits(np.minimum(far**2, FAR).astype(np.float32))
+        return bits
+
+    def numbers(self, keys: Keys) -> npt.NDArray[np.int32]:
+        """The objects; 0 where there is none."""
+        return (keys & ((1 << self.shift) - 1)).astype(np.int32)
+
+    def distances(self, keys: Keys) -> npt.NDArray[np.float32]:
+        """In the unit of ``lengths``."""
+        squares = (keys >> self.shift).astype(np.int32, copy=False)
+        found: npt.NDArray[np.float32] = np.sqrt(
+            squares if self.cubes else squares.view(np.float32), dtype=np.float32
+        )
+        return found
 
 
-def _distances(
-    ids: npt.NDArray[np.int32], windows: Sequence[Window], lengths: tuple[float, ...]
-) -> Iterator[tuple[int, Window, npt.NDArray[Any]]]:
-    """Squared distance from each object, 1, 2, .. in turn, in its window.
+def _bits(square: Any) -> Any:
+    return square.view(np.int32)
+
+
+def _squares(apart: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Squared distance to where ``apart`` is False, in pixels."""
+    nearest = ndimage.distance_transform_edt(apart, return_distances=False, return_indices=True)
+    # Beyond this the square of a diagonal does not fit in 32 bits.
+    large = np.hypot.reduce(np.array(apart.shape, float)) > 2**15
+    squared = np.zeros(apart.shape, np.int64 if large else np.int32)
+    for axis, place in enumerate(nearest):
+        shape = [1] * apart.ndim
+        shape[axis] = -1
+        place -= np.arange(apart.shape[axis], dtype=np.int32).reshape(shape)
+        squared += np.square(place, dtype=squared.dtype)
+    return np.minimum(squared, FAR).astype(np.int32) if large else squared
+
+
+def _measured(
+    ids: npt.NDArray[np.int32], windows: Sequence[Window], form: _Form
+) -> Iterator[tuple[Window, Keys]]:
+    """The keys of each object, 1, 2, .. in turn, in its window.
 
     scipy lets go of the interpreter meanwhile: the next few are computed at the same time.
     """
-    cubes = set(lengths) == {1.0}
 
-    def one(number: int) -> npt.NDArray[Any]:
-        apart = ids[windows[number - 1]] != number
-        if not cubes:
-            far = ndimage.distance_transform_edt(apart, sampling=lengths)
-            squares: npt.NDArray[np.float32] = np.minimum(far**2, FAR).astype(np.float32)
-            return squares
-        nearest = ndimage.distance_transform_edt(apart, return_distances=False, return_indices=True)
-        # Beyond this the square of a diagonal does not fit in 32 bits.
-        large = np.hypot.reduce(np.array(apart.shape, float)) > 2**15
-        squared = np.zeros(apart.shape, np.int64 if large else np.int32)
-        for axis, place in enumerate(nearest):
-            shape = [1] * apart.ndim
-            shape[axis] = -1
-            place -= np.arange(apart.shape[axis], dtype=np.int32).reshape(shape)
-            squared += np.square(place, dtype=squared.dtype)
-        return np.minimum(squared, FAR).astype(np.int32) if large else squared
+    def some(group: range) -> list[tuple[Window, Keys]]:
+        return [(windows[n], form.key(n + 1, ids[windows[n]])) for n in group]
 
-    threads = min(MOST_THREADS, os.cpu_count() or 1, len(windows))
+    groups = _groups([math.prod(s.stop - s.start for s in window) for window in windows])
+    threads = min(MOST_THREADS, os.cpu_count() or 1, len(groups))
     if threads < 2:
-        yield from ((n, window, one(n)) for n, window in enumerate(windows, start=1))
+        for group in groups:
+            yield from some(group)
         return
     with ThreadPoolExecutor(threads, thread_name_prefix="distances") as pool:
         # A few ahead, so that memory holds no more than these.
-        ahead = 4 * threads
-        waiting = deque(pool.submit(one, n) for n in range(1, min(ahead, len(windows)) + 1))
-        for number, window in enumerate(windows, start=1):
-            yield number, window, waiting.popleft().result()
-            if number + ahead <= len(windows):
-                waiting.append(pool.submit(one, number + ahead))
+        ahead = 2 * threads
+        waiting = deque(pool.submit(some, group) for group in groups[:ahead])
+        for place in range(len(groups)):
+            yield from waiting.popleft().result()
+            if place + ahead < len(groups):
+                waiting.append(pool.submit(some, groups[place + ahead]))
+
+
+def _groups(pixels: Sequence[int]) -> list[range]:
+    """Neighbours that have no more than ``AT_ONCE`` pixels together; larger ones alone."""
+    groups, start, together = [], 0, 0
+    for number, one in enumerate(pixels):
+        if number > start and together + one > AT_ONCE:
+            groups.append(range(start, number))
+            start, together = number, 0
+        together += one
+    return [*groups, range(start, len(pixels))] if pixels else []
