@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -64,6 +65,21 @@ def test_displacements_are_a_bicubic_of_a_gaussian_grid() -> None:
         for axis in range(2):
             expected = slow_bicubic(coarse[b, axis].double().numpy(), 33)
             np.testing.assert_allclose(field[b, axis], expected, atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(2, 20), min_size=2, max_size=3), st.integers(2, 6))
+def test_displacements_are_what_torch_interpolates(size: list[int], points: int) -> None:
+    """Bicubic in planes; in volumes linear along z."""
+    dims, device = len(size), torch.device("cpu")
+    coarse = torch.randn(2, dims, *([points] * dims), generator=generator(7)) * 3
+    planes = coarse if dims == 2 else coarse.flatten(0, 2)[:, None]
+    expected = F.interpolate(planes, size=size[-2:], mode="bicubic", align_corners=True)
+    if dims == 3:
+        expected = expected.reshape(2, dims, points, *size[1:])
+        expected = F.interpolate(expected, size=size, mode="trilinear", align_corners=True)
+    found = displacement(2, tuple(size), points, 3.0, generator(7), device)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_the_standard_deviation_is_the_grids() -> None:

