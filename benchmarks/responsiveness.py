@@ -124,6 +124,8 @@ def main() -> None:
         return time.perf_counter() - clock
 
     answers = [answer(number) for number in range(6)]
+    for layer in [one for one in viewer.layers if "prediction" in one.name]:
+        viewer.layers.remove(layer)  # the first preview of the training makes another
     turn(2)
     idle = delays(options.seconds, panning=True)
     train = viewer.window._qt_window.findChild(object, "train")
