@@ -268,7 +268,7 @@ def warping(repeat: int) -> Figures:
         },
         repeat,
     )
-    # In a single thread.
+    # It computes in a single thread: the clock tells, not the processor seconds by thread.
     seconds = {name: figures[name]["seconds"] for name in figures}
     return {**figures, "bars": {name: at_most(value, 1.0) for name, value in seconds.items()}}
 

@@ -168,7 +168,7 @@ def main() -> None:
     if not options.table:
         wanted = set(options.variants.split(",")) if options.variants else None
         chosen = [v for v in VARIANTS if wanted is None or v.name in wanted]
-        seeds = range(options.first_seed, options.seeds)
+        seeds = range(options.first_seed, options.first_seed + options.seeds)
         search(chosen, options.tasks.split(","), options.budget, seeds, known)
     print(table([line for line in known if line["budget"] == options.budget]))
 

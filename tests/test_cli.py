@@ -439,8 +439,8 @@ def test_gui_opens_images_and_the_dock_without_torch() -> None:
 def test_a_warning_of_ours_is_a_sentence_and_others_are_left_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def say(category: type[Warning], filename: str) -> None:
-        warnings.warn_explicit("dim.tif: too dark.", category, filename, 7)
+    def say(category: type[Warning], filename: str, message: str = "dim.tif: too dark.") -> None:
+        warnings.warn_explicit(message, category, filename, 7)
 
     command = console.guarded(say)
     ours = str(Path(nu.__file__).parent / "core" / "parity.py")
@@ -453,4 +453,6 @@ def test_a_warning_of_ours_is_a_sentence_and_others_are_left_alone(
             command(DeprecationWarning, ours)
         with pytest.warns(UserWarning, match="too dark"):
             command(UserWarning, "/elsewhere/torch/module.py")
+        with pytest.warns(UserWarning, match="of torch"):
+            command(UserWarning, ours, "of torch (Triggered internally at a.cpp:1.)")
         assert warnings.showwarning is before

@@ -277,7 +277,7 @@ def ubench_networks(records: list[Record]) -> str:
             cells.append(f"{row[metric]:.3f}{mark}" if row[metric] is not None else "-")
             parameters, macs = max(parameters, row["parameters"]), max(macs, row["macs"])
             steps.append(row["steps"])
-            speeds.append(row["frames_per_second"])
+            speeds += [row["frames_per_second"]] if row["frames_per_second"] else []
             if row["u_score_relative"] is not None:
                 scores.append(row["u_score_relative"])
         mean = sum(scores) / len(scores) if scores else None

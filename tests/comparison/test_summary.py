@@ -125,6 +125,11 @@ def test_all_networks_are_averaged_over_the_same_images(settings: Make, runs: Ma
     assert fold_differences(other, unet, "iou") == [0, 0]
     assert len(found.left_out) == 1
     assert "count for no network" in markdown(found, [])
+    # No image that both have a value for: nothing to compare, and that is said.
+    apart = [*runs("unet", [0.5, None, *[None] * 4]), *runs("lunet", [None, 0.5, *[None] * 4])]
+    nothing = summarise(settings(), apart, ["unet", "lunet"], "iou")
+    assert np.isnan(nothing.row("unet").test.mean)
+    assert nothing.left_out == [f"image{n}" for n in range(6)]
     # One that never has a value takes none from the others.
     silent = [*results, *runs("segnet", [None] * 6)]
     with_silent = summarise(settings(), silent, ["unet", "lunet", "segnet"], "iou")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -95,11 +96,14 @@ def test_tiled_equals_untiled(which, depth, width, channels, size, tile, seed) -
     network, geometry = make(name, arguments, channels=channels, seed=seed)
     plane = image(channels, *size, seed=seed)
     expected = untiled(network, geometry, plane)
+    # Drawn weights may make logits of a thousand, of which float32 rounds off more than usual.
+    exact = untiled(copy.deepcopy(network).double(), geometry, plane.astype(np.float64))
+    rounded = float(np.abs(expected - exact).max())
     tile = tuple(max(t, n // 5) for t, n in zip(tile, size, strict=True))  # not too many
     tiled = Predictor(network, geometry, device=CPU).probability(plane, tile=tile)
     assert tiled.dtype == np.float32
     assert tiled.shape == (3, *size)
-    np.testing.assert_allclose(tiled, expected, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(tiled, exact, atol=max(1e-4, 4 * rounded), rtol=0)
 
 
 @settings(deadline=None, max_examples=20)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_training import labelled, make_trainer
 from torch import nn
 
-from napari_unet.training.averaging import FEW, MANY, AveragedNetwork, thorough
+from napari_unet.training.averaging import FEW, LONGEST, MANY, AveragedNetwork, thorough
 
 CPU = torch.device("cpu")
 
@@ -75,11 +75,18 @@ def test_what_predicts_is_made_once_for_each_estimate() -> None:
         assert len(made) == times
 
 
-@given(step=st.integers(0, 10**6))
-def test_short_trainings_pay_little_for_statistics(step: int) -> None:
-    assert FEW <= thorough(step) <= MANY
-    assert thorough(step) <= max(FEW, step / 10)
-    assert thorough(step) <= thorough(step + 1)
+@given(step=st.integers(0, 10**6), takes=st.floats(1e-4, 100))
+def test_statistics_take_few_steps_and_seconds(step: int, takes: float) -> None:
+    batches = thorough(step, takes)
+    assert FEW <= batches <= MANY
+    assert batches <= max(FEW, step / 10)
+    assert batches <= thorough(step + 1, takes)
+    assert batches == FEW or batches * takes / 3 <= LONGEST
+
+
+def test_without_a_step_that_was_timed_the_steps_alone_count() -> None:
+    assert thorough(100, 0) == 10
+    assert thorough(1000, 0) == MANY
 
 
 def test_a_trainer_takes_few_batches_for_previews_and_more_for_models(
@@ -96,6 +103,7 @@ def test_a_trainer_takes_few_batches_for_previews_and_more_for_models(
         return ready(self, *arguments)
 
     monkeypatch.setattr(AveragedNetwork, "ready", record)
+    trainer._step_takes = 0.1  # however busy this machine is
     trainer.predictor()
     trainer.averaged()
     assert asked == [FEW, 6]

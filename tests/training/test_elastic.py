@@ -82,6 +82,14 @@ def test_displacements_are_what_torch_interpolates(size: list[int], points: int)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_autocast_does_not_round_displacements() -> None:
+    recipe = preset(rotation="free")
+    expected = sampling_grid((40, 50), 2, recipe, generator(4))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = sampling_grid((40, 50), 2, recipe, generator(4))
+    torch.testing.assert_close(found, expected, atol=0, rtol=0)
+
+
 def test_the_standard_deviation_is_the_grids() -> None:
     field = displacement(400, (5, 5), 3, 10.0, generator())
     assert abs(float(field[:, :, 0, 0].std()) - 10) < 1

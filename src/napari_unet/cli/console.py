@@ -78,7 +78,8 @@ def plain_warnings() -> Iterator[None]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
+            own = category is UserWarning and Path(filename).is_relative_to(PACKAGE)
+            if own and "Triggered internally" not in str(message):  # as torch's C++ code says
                 note(f"Note: {message}")
             else:
                 usual(message, category, filename, lineno, file, line)

@@ -53,6 +53,8 @@ class Column:
     mean: float
     interval: Interval
     versus: Versus | None = None
+    left_out: tuple[str, ...] = ()
+    """Images that count for no network of the table, for want of a value of some network."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,9 @@ class Summary:
 
     @property
     def left_out(self) -> list[str]:
-        """Images that count for no network, for want of a value of some network."""
-        columns = [
-            column
-            for row in self.rows
-            for column in (row.test, row.transfer)
-            if not row.failed and column is not None and not np.isnan(column.mean)
-        ]
-        return sorted({name for c in columns for name, value in c.values.items() if value is None})
+        """Images that count for no network, own ones and those of the zero-shot set."""
+        columns = [one for row in self.rows for one in (row.test, row.transfer) if one is not None]
+        return sorted({name for one in columns for name in one.left_out})
 
     @property
     def higher_is_better(self) -> bool:
@@ -202,7 +199,7 @@ def _on_common_images(rows: list[Row], which: Literal["test", "transfer"]) -> li
 
     def common(column: Column) -> Column:
         kept = {n: None if n in undefined else v for n, v in column.values.items()}
-        return _of_values(kept)
+        return replace(_of_values(kept), left_out=tuple(sorted(undefined)))
 
     changes: list[dict[str, Any]] = [{which: common(getattr(row, which))} for row in rows]
     return [replace(row, **change) for row, change in zip(rows, changes, strict=True)]

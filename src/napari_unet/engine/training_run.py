@@ -115,8 +115,8 @@ class TrainingRun:
         if path is None or step == 0 or step == self._written:
             return
         try:
+            began = time.perf_counter()  # the batch statistics of a model take time, too
             model = self.model()
-            began = time.perf_counter()
             model.save(path, state or self.trainer.state())
             self.trainer.checkpoint_cost = time.perf_counter() - began
             self._written = step

@@ -172,10 +172,10 @@ class Unfinished:
         # While the lock is held: nobody else can have begun in there.
         shutil.rmtree(self.folder, ignore_errors=True)
         self.close()
-        if sys.platform == "win32":  # where open files, as that of the lock, stay
-            with suppress(OSError):
+        with suppress(OSError):  # on Windows and in network folders open files, as the lock's, stay
+            if sys.platform == "win32":
                 (self.folder / _LOCK).unlink()
-                self.folder.rmdir()
+            self.folder.rmdir()
 
     def close(self) -> None:
         """Leave everything as it is, for another time."""

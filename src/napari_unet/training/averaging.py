@@ -24,10 +24,18 @@ MANY = 16
 """The same for a model that is kept, late in a training."""
 
 
-def thorough(step: int) -> int:
-    """How many batches a model that is kept after ``step`` steps deserves: what they cost must not
-    take many steps from a training of seconds."""
-    return min(max(FEW, step // 10), MANY)
+LONGEST = 2.0
+"""Seconds that more than a few batches may take: who presses Stop wants the model now."""
+
+
+def thorough(step: int, step_takes: float) -> int:
+    """How many batches a model that is kept after ``step`` steps deserves.
+
+    What they cost must neither take many steps from a training of seconds nor hold anybody up.
+    Statistics need the way forth alone, a third of a step, which takes ``step_takes`` seconds.
+    """
+    affordable = int(3 * LONGEST / step_takes) if step_takes > 0 else MANY
+    return max(FEW, min(step // 10, MANY, affordable))
 
 
 @contextmanager
@@ -81,6 +89,10 @@ class AveragedNetwork:
         self.network.load_state_dict(network.state_dict())
         self.recent = list(batches)[-FEW:] if self._norms else []
         self._estimated, self._finished = len(self.recent), None
+
+    def keep_few(self) -> None:
+        """Give back what memory can be given back, where it is short."""
+        self.recent = self.recent[-FEW:]
 
     def forget(self) -> None:
         """The weights were replaced from outside: estimate the statistics anew."""

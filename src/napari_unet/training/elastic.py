@@ -46,12 +46,18 @@ def displacement(
     return _spread(grid, size)
 
 
+def _in_float32(device: torch.device) -> torch.autocast:
+    """Under autocast products would be of 16 bits, too few to say where a pixel lies."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def _spread(coarse: Tensor, size: tuple[int, ...]) -> Tensor:
     """(B, C, *points) interpolated to (B, C, *size), the corners on the corners."""
-    for axis, n in enumerate(size, start=-len(size)):
-        mode = "bicubic" if axis >= -2 else "linear"
-        weights = _shares(coarse.shape[axis], n, mode).to(coarse.device)
-        coarse = torch.tensordot(coarse, weights, ([axis], [1])).movedim(-1, axis)
+    with _in_float32(coarse.device):
+        for axis, n in enumerate(size, start=-len(size)):
+            mode = "bicubic" if axis >= -2 else "linear"
+            weights = _shares(coarse.shape[axis], n, mode).to(coarse.device)
+            coarse = torch.tensordot(coarse, weights, ([axis], [1])).movedim(-1, axis)
     return coarse
 
 
@@ -115,7 +121,8 @@ def sampling_grid(
     if not torch.equal(maps, torch.eye(dims).expand_as(maps)):
         shape = grid.shape
         turned = maps.transpose(1, 2).to(device)
-        grid = torch.bmm(grid.reshape(batch, -1, dims), turned).reshape(shape)
+        with _in_float32(device):
+            grid = torch.bmm(grid.reshape(batch, -1, dims), turned).reshape(shape)
     return grid
 
 

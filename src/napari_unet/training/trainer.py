@@ -106,6 +106,7 @@ class Trainer:
         """Seconds that writing a checkpoint takes; whoever writes it corrects it."""
         self._new_head, self.fitted = new_head, False
         self._stopping = False
+        self._step_takes = 0.0
         self._requests = Previews(data)
         self._validator = Validator(data, validation)
         self._validator.begin(seed)
@@ -170,7 +171,8 @@ class Trainer:
 
         Where the recipe says so, its classes are as common as in the images.
         """
-        return self.learner.averaged_network(self._finish, thorough(self.step))
+        batches = thorough(self.step, self._step_takes)
+        return self.learner.averaged_network(self._finish, batches)
 
     def predictor(self) -> Predictor:
         """Predicts with the averaged network of this moment, whose statistics are of few batches
@@ -265,6 +267,7 @@ class Trainer:
             self.losses.append(value)
             took = time.perf_counter() - clock
             pace.took(took)
+            self._step_takes = pace.step
             self.seconds += took
             progress = partial(
                 Progress,
@@ -297,7 +300,8 @@ class Trainer:
 
     def _kept_free(self, pace: Pace, budget: float) -> float:
         """Seconds of ``budget`` that what comes after the last step will take."""
-        return pace.kept_free(budget, thorough(self.step), self._score_takes(pace))
+        batches = thorough(self.step, pace.step)
+        return pace.kept_free(budget, batches, self._score_takes(pace))
 
     def _score_takes(self, pace: Pace) -> float:
         """Seconds that the next score takes, as far as the pace of learning tells."""
@@ -358,6 +362,7 @@ class Trainer:
     def _shrink(self) -> bool:
         """Halve the batch, then the tile; False when nothing is left to halve."""
         self.learner.optimiser.zero_grad(set_to_none=True)
+        self.learner.averaged.keep_few()
         free_memory(self.device)
         before = self.batch, self.tile
         self.batch, self.tile = smaller_step(self.geometry, self.batch, self.tile)
