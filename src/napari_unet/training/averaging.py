@@ -22,8 +22,6 @@ FEW = 4
 preview to the next as the batches do, enough to open and close gaps in membranes."""
 MANY = 16
 """The same for a model that is kept, late in a training."""
-
-
 LONGEST = 2.0
 """Seconds that more than a few batches may take: who presses Stop wants the model now."""
 

@@ -65,7 +65,7 @@ def _spread(coarse: Tensor, size: tuple[int, ...]) -> Tensor:
 def _shares(points: int, n: int, mode: str) -> Tensor:
     """Share of each of ``points`` in each of ``n`` pixels from the first to the last: (n, points).
 
-    With these it takes a twentieth of the time that ``F.interpolate`` takes for planes.
+    One product for each axis with these is much faster than ``F.interpolate`` of whole planes.
     """
     lines = torch.eye(points)[:, None]
     if mode == "linear":
