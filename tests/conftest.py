@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real images (../shared/data) are not beside this checkout")
     return SHARED_DATA
+
+
+@pytest.fixture
+def fewer_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread of two is taken, as after a training beside other programs."""
+    import torch
+
+    from napari_unet.speed import choosing
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(choosing, "threads", lambda: 2)
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.hookimpl(tryfirst=True)

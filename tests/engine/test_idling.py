@@ -16,7 +16,6 @@ import torch
 from napari_unet.engine import idling
 from napari_unet.engine.idling import Idling, give_memory_back
 from napari_unet.engine.protocol import Command, PauseTraining, StopTraining
-from napari_unet.speed import choosing
 
 
 def later(inbox: SimpleQueue[Command], seconds: float) -> None:
@@ -40,16 +39,6 @@ def test_it_measures_between_two_commands_and_goes_on_later() -> None:
     later(inbox, 0.2)
     assert isinstance(idle.next_command(), PauseTraining)
     assert done == [0, 1, 2]
-
-
-@pytest.fixture
-def fewer_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A training took one of two, for the sake of other programs."""
-    before = torch.get_num_threads()
-    monkeypatch.setattr(choosing, "threads", lambda: 2)
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("fewer_threads")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from napari_unet.speed import choosing
 from napari_unet.speed import race as racing
 from napari_unet.speed.race import Patience, Timing, finish, race, winner
 
@@ -51,16 +50,6 @@ def scripted(
 def undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other programs are no reason not to decide."""
     monkeypatch.setattr(racing, "DISTURBED", 0.0)
-
-
-@pytest.fixture
-def fewer_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One of two is left, for the sake of other programs."""
-    before = torch.get_num_threads()
-    monkeypatch.setattr(choosing, "threads", lambda: 2)
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_what_counts_is_how_long_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
