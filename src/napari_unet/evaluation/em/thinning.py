@@ -27,33 +27,28 @@ def thinned(cells: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     steps = np.cumprod([1, *shape[:0:-1]])
     around = np.concatenate([steps, -steps])
     edge = np.flatnonzero(labels > 0)
-    line = labels < 0  # and the rim
     while True:
         reached = np.unique(edge[:, None] + around)
-        reached = reached[(labels[reached] == 0) & ~line[reached]]
+        reached = reached[labels[reached] == 0]
         if not len(reached):
             break
         beside = labels[reached[:, None] + around]
         largest = beside.max(1)
         smallest = np.where(beside > 0, beside, largest[:, None]).min(1)
-        line[reached[smallest < largest]] = True
+        # Where two meet stays membrane: cells never shrink, so both remain beside it.
         edge = reached[smallest == largest]
         labels[edge] = largest[smallest == largest]
-        lost = _given_way(labels, edge, around)
-        line[lost] = True
+        _give_way(labels, edge, around)
         edge = edge[labels[edge] > 0]
     whole: npt.NDArray[np.int32] = labels.reshape(shape)[(slice(1, -1),) * cells.ndim]
     return whole
 
 
-def _given_way(labels: Array, fresh: Array, around: Array) -> list[int]:
+def _give_way(labels: Array, fresh: Array, around: Array) -> None:
     """Clear those ``fresh`` pixels that a smaller id is beside, from small ids to large ones."""
     beside, own = labels[fresh[:, None] + around], labels[fresh]
     meeting = fresh[((beside > 0) & (beside < own[:, None])).any(1)]
-    lost = []
     for pixel in meeting[np.argsort(labels[meeting], kind="stable")]:
         near = labels[pixel + around]
         if ((near > 0) & (near < labels[pixel])).any():
             labels[pixel] = 0
-            lost.append(int(pixel))
-    return lost
