@@ -63,10 +63,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "full_balance": {"balance": 1.0},
     "no_sharpness": {"sharpness": 0.0},
     "sharpness": {"sharpness": 0.8},
+    "zoom2": {"scale": 0.2},
+    "zoom4": {"scale": 0.4},
+    "zoom6": {"scale": 0.6},
+    "zoom9": {"scale": 0.9},
     "linear": {"sharpness": 0.0},
     "linear_sharpness": {"sharpness": 1.0},
 }
-"""Fields of the recipe ``live``. Pieces of ``linear`` and ``linear_sharpness`` are interpolated
+"""Fields of the recipe ``live``, which zooms by 0.2, and objects by 0.6. Pieces of ``linear`` and
+``linear_sharpness`` are interpolated
 linearly, as all were before 2026-11-22."""
 
 

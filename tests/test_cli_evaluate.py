@@ -13,6 +13,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_unet.cli import app
+from napari_unet.evaluation import em
 from napari_unet.evaluation.metrics import chosen_metrics
 
 CELL = np.zeros((12, 16), np.uint8)
@@ -66,6 +67,70 @@ def test_everything_at_once() -> None:
     assert optimal["pixel_error_test_optimal"] <= optimal["pixel_error"]
 
 
+def write_noisy(place: str, name: str, seed: int, shift: float) -> None:
+    """A truth, and a prediction whose probabilities are too low by ``shift``."""
+    noise = np.random.default_rng(seed).normal(0, 0.1, CELL.shape)
+    cell = (np.where(CELL, 0.9, 0.5) - shift + noise).clip(0.01, 0.99).astype(np.float32)
+    folder = Path(place)
+    for part in ("p", "t"):
+        (folder / part).mkdir(exist_ok=True, parents=True)
+    write(f"{place}/t/{name}.tif", CELL)
+    write(f"{place}/p/{name}.classes.tif", (cell > 0.5).astype(np.uint8))
+    both = np.stack([1 - cell, cell])
+    write(f"{place}/p/{name}.probability.tif", both, ome=True, metadata={"axes": "CYX"})
+
+
+def test_the_threshold_can_be_chosen_on_held_out_images() -> None:
+    for seed, name in enumerate("ab"):
+        write_noisy("test", name, seed, shift=0.0)
+        write_noisy("other", name, seed + 2, shift=0.2)
+    arguments = ("test/p", "test/t", "--labels", "classes", "--held-out", "other/p", "other/t")
+    report = scores(*arguments, "--metrics", "pixel_f_error_test_optimal")
+    assert set(report["mean"]) == {"pixel_f_error_test_optimal", "pixel_f_error_held_out"}
+    best = {}
+    for place, key in (("other", "held_out"), ("test", "test_optimal")):
+        stored = [tifffile.imread(f"{place}/p/{name}.probability.tif")[1] for name in "ab"]
+        best[key] = em.best_threshold(em.pixel_f_error, [(p, CELL) for p in stored]).threshold
+    assert best["held_out"] < best["test_optimal"]  # so it matters which one is taken
+    assert report["thresholds"] == {"pixel_f_error_held_out": best["held_out"]}
+    for key, threshold in best.items():  # of the images that are scored, which were read last
+        expected = [em.pixel_f_error(p, CELL, threshold) for p in stored]
+        pooled = report["pooled"][f"pixel_f_error_{key}"]
+        assert pooled == pytest.approx(np.mean(expected))
+    fair = [image["pixel_f_error_held_out"] for image in report["images"]]
+    assert fair == pytest.approx(
+        [em.pixel_f_error(p, CELL, best["held_out"]) for p in stored], abs=1e-12
+    )
+    everything = scores(*arguments)
+    assert {"rand_error_held_out", "warping_error_test_optimal", "iou"} <= set(everything["mean"])
+    assert "rand_error_held_out is at the threshold 0." in run(*arguments)[1]
+
+
+def test_every_mistake_is_listed_with_its_place() -> None:
+    truth, found = np.zeros((2, 5, 20, 30), np.uint16)
+    truth[0, 2:6, 4:8] = 3  # missed
+    truth[1, 10:14, 10:20] = 5  # split
+    found[1, 10:14, 10:15], found[1, 10:14, 15:20] = 1, 2
+    found[2, 0:3, 0:3] = 7  # false
+    write("t/a.tif", truth)
+    write("p/a.tif", found)
+    arguments = ("p", "t", "--labels", "objects", "--dims", "2", "--metrics", "ap50")
+    run(*arguments, "--errors", "mistakes.csv")
+    with Path("mistakes.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["frame"], r["mistake"], r["true_ids"], r["predicted_ids"]) for r in rows] == [
+        ("0", "missed", "3", ""),
+        ("1", "split", "5", "1 2"),
+        ("2", "false", "", "7"),
+    ]
+    assert [(r["image"], r["z"], r["y"], r["x"]) for r in rows][:2] == [
+        ("a", "", "3.5", "5.5"),
+        ("a", "", "11.5", "14.5"),
+    ]
+    run("p", "t", "--labels", "objects", "--metrics", "ap50", "--errors", "volume.csv")
+    assert Path("volume.csv").read_text().splitlines()[1] == "a,,missed,0.0,3.5,5.5,3,"
+
+
 def test_regions_limit_what_is_scored() -> None:
     write("t/a.tif", CELL)
     write("p/a.tif", CELL[:, ::-1].copy())
@@ -109,6 +174,10 @@ def test_volumes_and_stacks() -> None:
         (("--csv", "p"), "p cannot be written"),
         (("--dims", "4"), "2 or 3 dimensions, not 4"),
         (("--dims", "3"), "has no z axis"),
+        (("--held-out", "p", "t"), "needs probabilities"),
+        (("--held-out", "p", "t", "--metrics", "iou"), "ask for all metrics of classes"),
+        (("--errors", "mistakes.csv"), "Only mistakes of objects can be listed"),
+        (("--errors", "nowhere/mistakes.csv"), "nowhere/mistakes.csv cannot be written"),
         (("--regions", "none"), "none does not exist"),
         (("--regions", "r"), "No regions for 1 of 1"),
     ],

@@ -32,6 +32,7 @@ from napari_unet.model import file
 from napari_unet.model.model import Model
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Finished, Fitted, Notice, Progress, Started
+from napari_unet.training.presets import preset
 
 FAST: dict[str, Any] = {
     "steps": 2,
@@ -368,6 +369,21 @@ def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     image, labels = squares()
     with pytest.raises(UserError, match=message):
         prepare(image, labels, **({"kind": "objects"} | options))
+
+
+def test_objects_in_planes_are_zoomed_more() -> None:
+    image, labels = squares()
+
+    def scale(*arrays: Array, **options: Any) -> float:
+        run = prepare(*arrays, steps=1, device="cpu", **options)
+        return run.trainer.preset.scale
+
+    usual, objects = preset().scale, preset(objects=True).scale
+    assert scale(image, labels, kind="objects") == objects
+    assert scale(image, (labels > 0).astype(np.uint8), kind="classes") == usual
+    assert scale(image, labels, kind="objects", scale=0.3) == 0.3
+    volume = (np.stack([image] * 8), np.stack([labels] * 8))
+    assert scale(*volume, kind="objects", dims=3, tile=16) == usual
 
 
 def test_validation_images_are_scored_and_never_trained_on(

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from napari_unet.errors import UserError
 from napari_unet.evaluation import measures, overlap
-from napari_unet.evaluation.report import Case, evaluate
+from napari_unet.evaluation.cases import Case
+from napari_unet.evaluation.report import evaluate
 
 maps = arrays(np.uint8, (6, 7), elements=st.integers(0, 3))
 volumes = arrays(np.uint8, (2, 3, 5), elements=st.integers(0, 3))

@@ -12,8 +12,9 @@ from napari_unet.errors import UserError
 from napari_unet.evaluation import ctc, em, matching, overlap
 from napari_unet.evaluation.boundary import boundary_match, hausdorff
 from napari_unet.evaluation.calibration import expected_calibration_error
+from napari_unet.evaluation.cases import Case, as_classes
 from napari_unet.evaluation.metrics import METRICS, known_metrics
-from napari_unet.evaluation.report import Case, as_classes, evaluate
+from napari_unet.evaluation.report import evaluate
 from napari_unet.evaluation.statistics import bootstrap_interval
 
 TRUTH = np.array([[0, 0, 1, 1]])

@@ -30,6 +30,13 @@ def test_overrides() -> None:
     assert preset("live", network="lunet").arguments == {}
 
 
+def test_objects_are_zoomed_more() -> None:
+    assert preset(objects=True).scale > preset().scale > 0
+    assert preset(objects=True, scale=0.1).scale == 0.1
+    for name in ("paper2015", "strokes"):
+        assert preset(name, objects=True) == preset(name)
+
+
 def test_other_networks_are_small_except_in_the_recipe_of_the_paper() -> None:
     for name in ("live", "strokes"):
         assert preset(name, network="segnet").arguments == dict(registry.spec("segnet").live)

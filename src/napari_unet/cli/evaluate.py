@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_unet.annotations.checks import check_labels
-from napari_unet.annotations.kinds import LabelKind
 from napari_unet.cli.console import gathered, note, result
+from napari_unet.cli.evaluate_files import (
+    all_say_pixel_size,
+    find_cases,
+    read_cases,
+    with_regions,
+)
 from napari_unet.errors import UserError
+from napari_unet.evaluation.cases import Case
+from napari_unet.evaluation.held_out import thresholds_of
 from napari_unet.evaluation.metrics import METRICS, Kind, chosen_metrics
-from napari_unet.evaluation.report import Case, evaluate
-from napari_unet.evaluation.tables import format_table, to_csv
-from napari_unet.images.image import Image
-from napari_unet.images.reading import find_files, pair, read_image, stem
-
-OUTPUTS = ("probability", "classes", "objects", "uncertainty")
-
-
-@dataclass(frozen=True)
-class Files:
-    """What belongs to one image."""
-
-    prediction: Path
-    truth: Path
-    probability: Path | None = None
-    region: Path | None = None
+from napari_unet.evaluation.object_errors import find_errors
+from napari_unet.evaluation.report import evaluate
+from napari_unet.evaluation.tables import Mistake, errors_to_csv, format_table, to_csv
+from napari_unet.images.reading import find_files, read_image
 
 
 def run_evaluate(
@@ -44,29 +36,60 @@ def run_evaluate(
     csv: Path | None = None,
     regions: str | None = None,
     dims: int | None = None,
+    held_out: tuple[str, str] | None = None,
+    errors: Path | None = None,
 ) -> None:
     """Score files against files of the same stem and print the report."""
     if dims not in (None, 2, 3):
         raise UserError(f"Images are scored in 2 or 3 dimensions, not {dims}.")
-    if csv is not None and (csv.is_dir() or not csv.absolute().parent.is_dir()):
-        raise UserError(f"{csv} cannot be written: give a file in a folder that exists.")
+    for file in (csv, errors):
+        if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise UserError(f"{file} cannot be written: give a file in a folder that exists.")
     truths = find_files(truth)
     chosen = _kind(kind, truths)
+    if errors is not None and chosen != "objects":
+        raise UserError("Only mistakes of objects can be listed (--errors): add --labels objects.")
     names: Any = "all" if metrics == "all" else [m.strip() for m in metrics.split(",")]
-    wanted = chosen_metrics(names, chosen)  # a mistake shows before anything is read
+    # A mistake shows before anything is read.
+    wanted = chosen_metrics(names, chosen, unasked=held_out is not None)
+    if held_out is not None:
+        thresholds_of(wanted)
     probable = any(n in METRICS and METRICS[n].from_probability for n in wanted)
-    files = _files(find_files(predictions), truths, chosen, probable)
-    files = _with_regions(files, regions)
+    files = find_cases(find_files(predictions), truths, chosen, probable)
+    files = with_regions(files, regions)
     notes: list[str] = []
-    physical = _all_say_pixel_size(files, dims)
-    report = evaluate(_read(files, chosen, dims, physical, notes), chosen, names)
+    physical = all_say_pixel_size(files, dims)
+    mistakes: list[Mistake] = []
+    cases = read_cases(files, chosen, dims, physical, notes)
+    if errors is not None:
+        cases = _listing(cases, mistakes)
+    others = None
+    if held_out is not None:
+        apart = find_cases(find_files(held_out[0]), find_files(held_out[1]), chosen, True)
+        others = read_cases(apart, chosen, dims, physical, notes)
+    report = evaluate(cases, chosen, names, others)
     if "hausdorff95" in report["mean"]:
         notes.append(f"hausdorff95 is in {'micrometres' if physical else 'pixels'}.")
+    for name, threshold in report.get("thresholds", {}).items():
+        notes.append(f"{name} is at the threshold {threshold:g}.")
     for text in gathered(notes):
         note(f"Note: {text}")
     if csv is not None:
         _write(csv, to_csv(report))
+    if errors is not None:
+        _write(errors, errors_to_csv(mistakes))
     result(json.dumps(report, indent=1) if as_json else format_table(report))
+
+
+def _listing(cases: Iterable[Case], mistakes: list[Mistake]) -> Iterator[Case]:
+    """The cases as they come, while the mistakes in each are written down."""
+    for case in cases:
+        leading = case.truth.shape[: case.truth.ndim - (case.dims or case.truth.ndim)]
+        for index in np.ndindex(leading):
+            ignore = None if case.ignore is None else case.ignore[index]
+            found = find_errors(case.prediction[index], case.truth[index], ignore)
+            mistakes += [Mistake(case.name, index, one) for one in found]
+        yield case
 
 
 def _write(path: Path, text: str) -> None:
@@ -91,110 +114,3 @@ def _kind(kind: str | None, truths: list[Path]) -> Kind:
     guessed, text = guess_kind([read_image(path, labels=True) for path in truths])
     note(f"Note: {text}")
     return "objects" if guessed == "objects" else "classes"
-
-
-def _files(files: list[Path], truths: list[Path], kind: Kind, probable: bool) -> list[Files]:
-    """Each truth with its prediction; of several outputs of one image the one of this kind."""
-    if len(files) == len(truths) == 1:
-        return [Files(files[0], truths[0])]
-    by_stem: dict[str, list[Path]] = {}
-    for file in files:
-        by_stem.setdefault(stem(file), []).append(file)
-    chosen: list[Path] = []
-    probability: dict[str, Path] = {}
-    for name, same in by_stem.items():
-        fitting = [file for file in same if _output(file) == kind]
-        chosen += fitting or [file for file in same if _output(file) is None]
-        for file in same if probable else ():
-            if _output(file) == "probability":
-                probability[name] = file
-    return [
-        Files(p, t, probability.get(stem(t)))
-        for t, p in pair(truths, chosen, f"prediction ({kind})")
-    ]
-
-
-def _with_regions(files: list[Files], regions: str | None) -> list[Files]:
-    if regions is None:
-        return files
-    found = find_files(regions)
-    if len(files) == len(found) == 1:
-        partner = {files[0].truth: found[0]}
-    else:
-        partner = dict(pair([f.truth for f in files], found, "regions"))
-    return [Files(f.prediction, f.truth, f.probability, partner[f.truth]) for f in files]
-
-
-def _output(file: Path) -> str | None:
-    """Which output a file is by its name; None where the name does not say."""
-    return next((o for o in OUTPUTS if f".{o}." in f".{file.name.lower()}"), None)
-
-
-def _open(path: Path, dims: int | None) -> Image:
-    """Labels; a z axis is a spatial one unless ``dims`` says otherwise."""
-    image = read_image(path, labels=True)
-    if dims == 2 or "z" not in image.axes:
-        if dims == 3:
-            raise UserError(f"{path} has no z axis and cannot be scored in 3 dimensions.")
-        return image
-    return read_image(path, image.axes, 3, labels=True)
-
-
-def _spacing(files: Files, dims: int | None) -> tuple[float, ...] | None:
-    return _open(files.truth, dims).spacing or _open(files.prediction, dims).spacing
-
-
-def _all_say_pixel_size(files: list[Files], dims: int | None) -> bool:
-    """Distances of different images can only be compared in one unit."""
-    return all(_spacing(one, dims) is not None for one in files)
-
-
-def _read(
-    files: list[Files], kind: Kind, dims: int | None, physical: bool, notes: list[str]
-) -> Iterator[Case]:
-    for one in files:
-        true = _open(one.truth, dims)
-        found = _labels(_open(one.prediction, dims), one.prediction, kind, notes)
-        labels = _labels(true, one.truth, kind, notes)
-        if found.shape != labels.shape:
-            sizes = [" x ".join(map(str, a.shape)) for a in (found, labels)]
-            raise UserError(
-                f"{one.prediction} has the size {sizes[0]}, {one.truth} has {sizes[1]}: "
-                "they must be equal."
-            )
-        yield Case(
-            stem(one.truth),
-            found,
-            labels,
-            probability=None if one.probability is None else _probability(one.probability),
-            ignore=None if one.region is None else _whole(_open(one.region, dims)) == 0,
-            spacing=_spacing(one, dims) if physical else None,
-            dims=true.dims,
-        )
-
-
-def _probability(path: Path) -> npt.NDArray[Any]:
-    """(class, [t,] [z,] y, x)"""
-    image = read_image(path)
-    planes = np.stack([image.read(index) for index in image.indices()], 1)
-    return planes.reshape(len(planes), *image.leading_shape, *image.spatial_shape)
-
-
-def _whole(image: Image) -> npt.NDArray[Any]:
-    """([t,] [z,] y, x)"""
-    array = np.stack([image.read(index)[0] for index in image.indices()])
-    return array.reshape(image.leading_shape + image.spatial_shape)
-
-
-def _labels(image: Image, path: Path, kind: LabelKind, notes: list[str]) -> npt.NDArray[Any]:
-    """Labels ([t,] [z,] y, x), repaired as for training; all background is allowed."""
-    array = _whole(image)
-    repaired, findings = check_labels(array, kind, array.shape)
-    for finding in findings:
-        if finding.code == "empty":
-            return np.zeros(array.shape, np.int32)
-        if finding.level == "error":
-            raise UserError(f"{path}: {finding.message}")
-        if finding.code in ("mask-0-255", "binary-objects", "float-labels"):
-            notes.append(f"{path.name}: {finding.message}")
-    return repaired

@@ -12,7 +12,8 @@ from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.annotations.targets import make_target
 from napari_unet.comparison.records import Values
 from napari_unet.errors import UserError
-from napari_unet.evaluation.report import Case, evaluate
+from napari_unet.evaluation.cases import Case
+from napari_unet.evaluation.report import evaluate
 from napari_unet.training.data import LabelledImage
 
 MEAN_IOU = "mean_iou"

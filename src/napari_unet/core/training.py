@@ -34,7 +34,7 @@ from napari_unet.model.model import Model, network_for
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
 from napari_unet.start.general import general_weights
-from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
+from napari_unet.training.data import HeldOut, LabelledImage, TrainingData, of_objects
 from napari_unet.training.presets import Preset, preset
 from napari_unet.training.trainer import Trainer
 from napari_unet.training.volumes import fit_to_volume
@@ -102,7 +102,7 @@ def make_trainer(
     if start not in ("auto", "general", "random"):
         header, weights = _start_from(Path(start), first, network)
         overrides |= {"network": header.network, "arguments": header.arguments}
-    recipe = preset(preset_name, **overrides)
+    recipe = preset(preset_name, objects=of_objects(images), **overrides)
     noticed: list[str] = []
     if first.dims == 3:
         recipe, noticed = _for_volumes(recipe, overrides, [one.image for one in images])

@@ -25,7 +25,7 @@ from napari_unet.errors import UserError
 from napari_unet.images.normalise import choose_normalisation
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
-from napari_unet.training.data import TrainingData
+from napari_unet.training.data import TrainingData, of_objects
 from napari_unet.training.elastic import sample
 from napari_unet.training.piece_checks import PieceCheck, check_piece, foreground_objects
 from napari_unet.training.presets import Preset, preset
@@ -116,7 +116,8 @@ def feed(training: TrainingService, workspace: Workspace, recipe: Recipe) -> Fee
     labelled = workspace.labelled()
     if not labelled:
         raise UserError("Nothing is labelled yet: paint some of each class first.")
-    chosen = preset(recipe.preset, **{**recipe.settings, "network": recipe.network})
+    fields = {**recipe.settings, "network": recipe.network}
+    chosen = preset(recipe.preset, objects=of_objects(labelled), **fields)
     images = [one.image for one in labelled]
     missing = registry.spec(chosen.network).takes_missing
     data = TrainingData(

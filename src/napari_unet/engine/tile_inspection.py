@@ -150,7 +150,7 @@ def recipe_of(source: TrainingService) -> tuple[Preset, npt.NDArray[np.float32] 
     if run is not None:
         trainer = run.trainer
         return trainer.preset, trainer.data.balance(trainer.classes, trainer.preset.balance)
-    fields = dict(source.model().header.preset)
+    fields: dict[str, Any] = dict(source.model().header.preset)
     return preset(str(fields.pop("name", "live")), **fields), None
 
 

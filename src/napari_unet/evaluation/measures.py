@@ -73,6 +73,10 @@ class Mean:
         """The mean, or the lowest of the means; nan without any value."""
         return float(self.totals.min()) / self.count if self.count else float("nan")
 
+    def at(self, number: int) -> float:
+        """The mean at the threshold of this number; nan without any value."""
+        return float(self.totals[number]) / self.count if self.count else float("nan")
+
 
 @dataclass(frozen=True)
 class Matchings:

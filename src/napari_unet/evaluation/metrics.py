@@ -177,8 +177,12 @@ def known_metrics(kind: Kind) -> list[str]:
     return [*(name for name, metric in METRICS.items() if kind in metric.of), *by_class]
 
 
-def chosen_metrics(names: Iterable[str] | Literal["all"], kind: Kind) -> list[str]:
+def chosen_metrics(
+    names: Iterable[str] | Literal["all"], kind: Kind, *, unasked: bool = False
+) -> list[str]:
     """Names of `known_metrics`, checked and in their order; also ``iou_1`` and so on.
+
+    ``all`` are all but the test-optimal ones, or with ``unasked`` those too.
 
     Raises
     ------
@@ -187,7 +191,7 @@ def chosen_metrics(names: Iterable[str] | Literal["all"], kind: Kind) -> list[st
     """
     known = known_metrics(kind)
     if names == "all":
-        return [name for name in known if name not in METRICS or not METRICS[name].asked]
+        return [n for n in known if unasked or n not in METRICS or not METRICS[n].asked]
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         first, _, number = name.rpartition("_")

@@ -2,61 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_unet.annotations.kinds import MAX_CLASSES, UNLABELLED
 from napari_unet.errors import UserError
-from napari_unet.evaluation.measures import Confusion, Frame, Measure
+from napari_unet.evaluation.cases import Array, Case, checked, frames
+from napari_unet.evaluation.held_out import (
+    as_written,
+    chosen_threshold,
+    held_out_name,
+    thresholds_of,
+)
+from napari_unet.evaluation.measures import Confusion, Measure
 from napari_unet.evaluation.metrics import BY_CLASS, METRICS, Kind, chosen_metrics
 from napari_unet.evaluation.statistics import bootstrap_interval
 
-Array = npt.NDArray[Any]
 Scores = dict[str, float | None]
 Measured = dict[Measure, Any]
-
-
-class Case(NamedTuple):
-    """One image to score.
-
-    Attributes
-    ----------
-    name, prediction, truth
-        Class maps or object ids, (\\*leading, \\*spatial) of one shape.
-    probability
-        (class, \\*leading, \\*spatial), where there is one.
-    ignore
-        True where pixels do not count, of the same shape.
-    spacing
-        Size of a pixel by spatial axis.
-    dims
-        Number of spatial axes, the last ones. Default: 3 of three or more axes, else 2. Each
-        position along the others is scored by itself: ids say nothing across frames.
-    """
-
-    name: str
-    prediction: Array
-    truth: Array
-    probability: Array | None = None
-    ignore: npt.NDArray[np.bool_] | None = None
-    spacing: tuple[float, ...] | None = None
-    dims: int | None = None
-
-
-def as_classes(array: Array) -> tuple[Array, str | None]:
-    """A 0/255 mask reads as 0/1, with a note; anything else stays as it is."""
-    if set(np.unique(array).tolist()) == {0, 255}:
-        return (array != 0).astype(np.uint8), "A 0/255 mask was read as two classes, 0 and 1."
-    return array, None
 
 
 def evaluate(
     cases: Iterable[Case | tuple[str, Array, Array]],
     labels: Literal["classes", "objects", "scribbles"],
     metrics: Sequence[str] | Literal["all"] = "all",
+    held_out: Iterable[Case] | None = None,
 ) -> dict[str, Any]:
     """Score predictions against the truth.
 
@@ -69,6 +40,9 @@ def evaluate(
     metrics
         Names of `METRICS`, or all of those that fit the labels except the test-optimal ones. Those
         made from probabilities are among all where any case has them.
+    held_out
+        Other images, with probabilities: beside each test-optimal error stands the same at the
+        threshold that is best for these (``rand_error_held_out``), which a method could know.
 
     Returns
     -------
@@ -76,7 +50,8 @@ def evaluate(
         ``{"images": [{"name", metric..}], "mean": {metric: value}, "pooled": {..}, "interval":
         {metric: [low, high]}}``. The interval is the 95 % bootstrap interval of the mean over
         images. What is undefined (a class absent from both, no objects at all, an interval of one
-        image) is None and left out of the mean.
+        image) is None and left out of the mean. With ``held_out`` also ``"thresholds": {metric:
+        value}``.
 
     Raises
     ------
@@ -85,13 +60,14 @@ def evaluate(
         missing, nothing to score.
     """
     kind: Kind = "objects" if labels == "objects" else "classes"
-    wanted = chosen_metrics(metrics, kind)
+    wanted = chosen_metrics(metrics, kind, unasked=held_out is not None)
+    chosen = {} if held_out is None else _chosen(held_out, kind, thresholds_of(wanted))
     names: list[str] = []
     measured: list[Measured] = []
     probable = False
-    for case in map(_case, cases):
-        if case.probability is None and metrics != "all":
-            _need_no_probability(case.name, wanted)
+    for case in map(checked, cases):
+        if case.probability is None:
+            _need_no_probability(case.name, chosen if metrics == "all" else wanted)
         probable |= case.probability is not None
         names.append(case.name)
         measured.append(_measured(case, kind, wanted))
@@ -102,35 +78,31 @@ def evaluate(
     for more in measured[1:]:
         pooled = {measure: sums + more[measure] for measure, sums in pooled.items()}
     classes = max((len(s.table) for s in pooled.values() if isinstance(s, Confusion)), default=0)
-    images = [_scores(one, kind, wanted, classes) for one in measured]
+    images = [_scores(one, kind, wanted, classes, chosen) for one in measured]
     columns = {key: [image[key] for image in images] for key in images[0]}
-    return {
+    report = {
         "images": [{"name": n, **s} for n, s in zip(names, images, strict=True)],
         "mean": {key: _mean(values) for key, values in columns.items()},
-        "pooled": _scores(pooled, kind, wanted, classes),
+        "pooled": _scores(pooled, kind, wanted, classes, chosen),
         "interval": {key: _interval(values) for key, values in columns.items()},
     }
+    return report | {"thresholds": as_written(chosen)} if chosen else report
 
 
-def _case(given: Case | tuple[str, Array, Array]) -> Case:
-    case = Case(*given)
-    if case.prediction.shape != case.truth.shape:
-        raise UserError(
-            f"{case.name}: the prediction has the size {_times(case.prediction.shape)}, the truth "
-            f"{_times(case.truth.shape)}; they must be equal."
-        )
-    if case.ignore is not None and case.ignore.shape != case.truth.shape:
-        raise UserError(
-            f"{case.name}: what is to be ignored has the size {_times(case.ignore.shape)}, the "
-            f"truth {_times(case.truth.shape)}; they must be equal."
-        )
-    if case.probability is not None and case.probability.shape[1:] != case.truth.shape:
-        raise UserError(
-            f"{case.name}: the probability of a class has the size "
-            f"{_times(case.probability.shape[1:])}, the truth {_times(case.truth.shape)}; they "
-            "must be equal."
-        )
-    return case
+def _chosen(held_out: Iterable[Case], kind: Kind, wanted: Sequence[str]) -> dict[str, int]:
+    """Number of the threshold for each of the wanted metrics."""
+    measured: list[Measured] = []
+    for case in map(checked, held_out):
+        if case.probability is None:
+            _need_no_probability(case.name, wanted)
+        measured.append(_measured(case, kind, wanted))
+    if not measured:
+        raise UserError("There are no held-out images to choose a threshold on.")
+    of = {name: METRICS[name].of[kind] for name in wanted}
+    return {
+        name: chosen_threshold(name, sum((m[measure] for m in measured[1:]), measured[0][measure]))
+        for name, measure in of.items()
+    }
 
 
 def _need_no_probability(name: str, wanted: Iterable[str]) -> None:
@@ -145,43 +117,28 @@ def _measured(case: Case, kind: Kind, wanted: Iterable[str]) -> Measured:
     """Everything that the wanted metrics are made from, added up over frames."""
     of = [METRICS[n if n in METRICS else n.partition("_")[0]].of[kind] for n in wanted]
     measured: Measured = {}
-    for frame in _frames(case, kind):
+    for frame in frames(case, kind):
         for measure in dict.fromkeys(of):
             sums = measure(frame)
             measured[measure] = measured[measure] + sums if measure in measured else sums
     return measured
 
 
-def _frames(case: Case, kind: Kind) -> Iterator[Frame]:
-    prediction, truth = case.prediction, case.truth
-    ignore = np.zeros(truth.shape, bool) if case.ignore is None else case.ignore
-    if kind == "classes":
-        prediction, truth = as_classes(prediction)[0], as_classes(truth)[0]
-        ignore = ignore | (truth == UNLABELLED)
-        highest = max(truth[truth != UNLABELLED].max(initial=0), prediction.max(initial=0))
-        if highest >= MAX_CLASSES:
-            raise UserError(
-                f"{case.name}: the value {highest} is no class. If the values are numbers of "
-                "objects, choose the kind 'objects'."
-            )
-    truth = np.where(ignore, 0, truth)
-    dims = case.dims or (3 if truth.ndim >= 3 else 2)
-    for index in np.ndindex(truth.shape[: truth.ndim - dims]):
-        yield Frame(
-            prediction[index],
-            truth[index],
-            ignore[index],
-            None if case.probability is None else case.probability[(slice(None), *index)],
-            case.spacing,
-        )
-
-
-def _scores(measured: Measured, kind: Kind, wanted: Iterable[str], classes: int) -> Scores:
+def _scores(
+    measured: Measured,
+    kind: Kind,
+    wanted: Iterable[str],
+    classes: int,
+    chosen: Mapping[str, int],
+) -> Scores:
     scores: Scores = {}
     for name in wanted:
         if name in METRICS:
             metric = METRICS[name]
-            scores[name] = _defined(metric.value(measured[metric.of[kind]]))
+            sums = measured[metric.of[kind]]
+            scores[name] = _defined(metric.value(sums))
+            if name in chosen:
+                scores[held_out_name(name)] = _defined(sums.at(chosen[name]))
             continue
         first, _, which = name.partition("_")
         confusion: Confusion = measured[METRICS[first].of[kind]]
@@ -206,7 +163,3 @@ def _mean(values: list[float | None]) -> float | None:
 def _interval(values: list[float | None]) -> list[float] | None:
     low, high = bootstrap_interval([np.nan if v is None else v for v in values])
     return None if np.isnan(low) else [low, high]
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)

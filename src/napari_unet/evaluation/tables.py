@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from napari_unet.evaluation.object_errors import ObjectError
 
 WIDTH = 100
 """Characters in a line; tables with more are continued below."""
+
+
+class Mistake(NamedTuple):
+    """A mistake, in which image and in which frame (positions along the axes t and z) of it."""
+
+    image: str
+    frame: tuple[int, ...]
+    error: ObjectError
 
 
 def format_table(report: dict[str, Any]) -> str:
@@ -50,6 +60,21 @@ def to_csv(report: dict[str, Any]) -> str:
     writer.writerow(["image", *keys])
     for name, values in rows:
         writer.writerow([name, *("" if values[k] is None else repr(values[k]) for k in keys)])
+    return text.getvalue()
+
+
+def errors_to_csv(mistakes: Iterable[Mistake]) -> str:
+    """A row for each mistake: what, where (pixels of the image, from 0), and the ids in it.
+
+    The place is the object's centre; z is empty in planes. Several ids are parted by blanks.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "frame", "mistake", "z", "y", "x", "true_ids", "predicted_ids"])
+    for image, frame, error in mistakes:
+        place = [""] * (3 - len(error.centre)) + [f"{c:.1f}" for c in error.centre]
+        ids = (" ".join(map(str, those)) for those in (error.truth, error.prediction))
+        writer.writerow([image, " ".join(map(str, frame)), error.kind, *place, *ids])
     return text.getvalue()
 
 

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from napari_unet.annotations.kinds import MAX_CLASSES, UNLABELLED, LabelKind
 from napari_unet.annotations.objects import components
 from napari_unet.errors import UserError
+from napari_unet.evaluation.cases import Case, as_classes
 from napari_unet.evaluation.error_map import PlacedError, error_map
 from napari_unet.evaluation.metrics import BY_CLASS, METRICS, Kind
-from napari_unet.evaluation.report import Case, as_classes, evaluate
+from napari_unet.evaluation.report import evaluate
 from napari_unet.measurements.sources import class_map, foreground
 
 Array = npt.NDArray[Any]

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 def recipe_of(session: Session, settings: Mapping[str, Any] | None = None) -> Preset:
     """The session's network, preset and ``settings`` (by default its own). Raises UserError."""
     chosen = dict(session.settings if settings is None else settings)
-    recipe = preset(session.preset, **{**chosen, "network": session.network})
     entry = session.current
-    if entry is not None and session.engine_dims(entry) == 3:
+    volumes = entry is not None and session.engine_dims(entry) == 3
+    objects = not volumes and any(one.kind == "objects" for one in session.labels.values())
+    fields = {**chosen, "network": session.network}
+    recipe = preset(session.preset, objects=objects, **fields)
+    if entry is not None and volumes:
         volume = entry.volume()
         recipe, _ = fit_to_volume(
             recipe, volume.spacing, volume.spatial_shape, chosen.get("arguments")

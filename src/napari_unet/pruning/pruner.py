@@ -71,7 +71,8 @@ class Pruner:
         self.steps, self.budget = steps, budget
         self._where: dict[str, Any] = {"device": device, "precision": precision}
         self._weights = model.network.state_dict()
-        recipe = dict(header.preset) | {"network": header.network, "arguments": header.arguments}
+        recipe: dict[str, Any] = dict(header.preset)
+        recipe |= {"network": header.network, "arguments": header.arguments}
         self._recipe = preset(str(recipe.pop("name", "live")), **recipe)
         wiring = wiring_of(model.network)
         self.parameters = wiring.parameters(widths_of(model.network, wiring))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,11 @@ class LabelledImage:
     def annotated(self, index: Index, box: Box | None = None) -> npt.NDArray[np.bool_] | None:
         """Where a plane, or a box of it, is fully annotated; None without regions."""
         return None if self.regions is None else self.regions.read(index, box)[0] != 0
+
+
+def of_objects(images: Sequence[LabelledImage]) -> bool:
+    """Whether recipes are to be those for objects: ids are labelled, in planes."""
+    return any(one.kind == "objects" and one.image.dims == 2 for one in images)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_unet.plugin.derived import find
 from napari_unet.plugin.inspectors.what_it_is_fed import WhatItIsFedDock
+from napari_unet.plugin.recipe import recipe_of
+from napari_unet.training.presets import preset
 
 pytestmark = pytest.mark.window
 
@@ -62,3 +64,18 @@ def test_without_labels_there_is_a_sentence(lively: Any, qtbot: Any) -> None:
     dock = WhatItIsFedDock(lively.viewer)
     lively.viewer.window.add_dock_widget(dock, name="What it is fed", area="right")
     qtbot.waitUntil(lambda: "Paint some labels" in dock.message.text(), timeout=10_000)
+
+
+def test_objects_are_zoomed_more(lively: Any, qtbot: Any) -> None:
+    dock = WhatItIsFedDock(lively.viewer)
+    lively.viewer.window.add_dock_widget(dock, name="What it is fed", area="right")
+    entry, known = lively.current, next(iter(lively.labels.values()))
+    lively.use_labels(entry, known.layer, "scribbles")
+    assert dock.sliders["scale"].value() == pytest.approx(preset().scale)
+    lively.use_labels(entry, known.layer, "objects")
+    assert dock.sliders["scale"].value() == pytest.approx(preset(objects=True).scale)
+    # Another strength is changed, and this one stays as the recipe for objects has it.
+    dock.findChild(QWidget, "fed_elastic_sd").setValue(7)
+    assert lively.settings["elastic_sd"] == 7
+    assert "scale" not in lively.settings
+    assert recipe_of(lively).scale == preset(objects=True).scale

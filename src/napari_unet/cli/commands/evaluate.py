@@ -53,6 +53,23 @@ def evaluate(
             "files with a z axis are volumes.",
         ),
     ] = None,
+    held_out: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--held-out",
+            metavar="PREDICTIONS TRUTH",
+            help="Other images, with *.probability.tif: membranes are also scored at the threshold "
+            "that is best for these (rand_error_held_out), beside the test-optimal one.",
+        ),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a row for each missed, false, split and merged object to FILE: where, "
+            "and which ids.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Compare predictions with the truth.
@@ -67,6 +84,8 @@ def evaluate(
       napari-unet evaluate predictions masks --labels objects
       napari-unet evaluate predictions masks --metrics iou,hausdorff95 --csv scores.csv
       napari-unet evaluate predictions masks --json > scores.json
+      napari-unet evaluate predictions masks --labels objects --errors mistakes.csv
+      napari-unet evaluate test masks --labels classes --held-out validation validation-masks
     """
     from napari_unet.cli.evaluate import run_evaluate
 
@@ -79,4 +98,6 @@ def evaluate(
         csv=csv,
         regions=regions,
         dims=dims,
+        held_out=held_out,
+        errors=errors,
     )

@@ -15,6 +15,7 @@ from napari_unet.plugin.inspectors.asking import Asker
 from napari_unet.plugin.inspectors.going import go_to
 from napari_unet.plugin.inspectors.inspector_dock import InspectorDock
 from napari_unet.plugin.inspectors.pictures import Picture, coloured, grey, heat
+from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.widgets import button, words
 from napari_unet.training.presets import preset
 
@@ -53,6 +54,7 @@ class WhatItIsFedDock(InspectorDock):
         self._build()
         self._fill()
         self.listen(self.session.settings_changed, self._fill)
+        self.listen(self.session.images_changed, self._fill)  # objects are zoomed more
 
     def _build(self) -> None:
         row = QHBoxLayout()
@@ -128,7 +130,7 @@ class WhatItIsFedDock(InspectorDock):
 
     def _fill(self) -> None:
         session = self.session
-        recipe = preset(session.preset, **{**session.settings, "network": session.network})
+        recipe = recipe_of(session)
         for name, slider in self.sliders.items():
             slider.blockSignals(True)
             slider.setMaximum(max(SLIDERS[name][1], getattr(recipe, name)))
@@ -139,7 +141,7 @@ class WhatItIsFedDock(InspectorDock):
 
     def _moved(self, *_: Any) -> None:
         session = self.session
-        plain = preset(session.preset, network=session.network)
+        plain = recipe_of(session, {})
         for name, value in self.strengths().items():
             if value == getattr(plain, name):
                 session.settings.pop(name, None)
