@@ -71,8 +71,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "linear_sharpness": {"sharpness": 1.0},
 }
 """Fields of the recipe ``live``, which zooms by 0.2, and objects by 0.6. Pieces of ``linear`` and
-``linear_sharpness`` are interpolated
-linearly, as all were before 2026-11-22."""
+``linear_sharpness`` are interpolated linearly, as all were before 2026-11-22."""
 
 
 def main() -> None:
