@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_unet.cli.console import gathered, note, result
 from napari_unet.cli.evaluate_files import (
+    Files,
     all_say_pixel_size,
     find_cases,
     read_cases,
@@ -45,6 +46,8 @@ def run_evaluate(
     for file in (csv, errors):
         if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
             raise UserError(f"{file} cannot be written: give a file in a folder that exists.")
+    if csv is not None and errors is not None and csv.absolute() == errors.absolute():
+        raise UserError(f"--csv and --errors would both write {csv}: give two files.")
     truths = find_files(truth)
     chosen = _kind(kind, truths)
     if errors is not None and chosen != "objects":
@@ -66,6 +69,7 @@ def run_evaluate(
     others = None
     if held_out is not None:
         apart = find_cases(find_files(held_out[0]), find_files(held_out[1]), chosen, True)
+        _must_differ(files, apart)
         others = read_cases(apart, chosen, dims, physical, notes)
     report = evaluate(cases, chosen, names, others)
     if "hausdorff95" in report["mean"]:
@@ -79,6 +83,14 @@ def run_evaluate(
     if errors is not None:
         _write(errors, errors_to_csv(mistakes))
     result(json.dumps(report, indent=1) if as_json else format_table(report))
+
+
+def _must_differ(scored: Iterable[Files], held_out: Iterable[Files]) -> None:
+    same = {one.truth.resolve() for one in scored} & {one.truth.resolve() for one in held_out}
+    if same:
+        raise UserError(
+            f"{min(same).name} is scored and held out: choose the threshold on other images."
+        )
 
 
 def _listing(cases: Iterable[Case], mistakes: list[Mistake]) -> Iterator[Case]:
