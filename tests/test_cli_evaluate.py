@@ -104,6 +104,8 @@ def test_the_threshold_can_be_chosen_on_held_out_images() -> None:
     everything = scores(*arguments)
     assert {"rand_error_held_out", "warping_error_test_optimal", "iou"} <= set(everything["mean"])
     assert "rand_error_held_out is at the threshold 0." in run(*arguments)[1]
+    Path("test/p/b.probability.tif").unlink()  # asked for, so not left out in silence
+    assert "b: warping_error_test_optimal needs probabilities" in run(*arguments, code=1)[1]
 
 
 def test_every_mistake_is_listed_with_its_place() -> None:
