@@ -2,6 +2,7 @@
 
 python benchmarks/large.py [--sizes 2500,5000,10000,20000] [--network unet] [--width 16] [--tile N]
     [--output classes] [--kill] [--out benchmarks/results/large.json]
+python benchmarks/large.py --plot docs/images/large.png    # of what is in --out; measures nothing
 
 Each size is a generated zarr (uint8, chunks of 512), predicted to zarr by a process of its own, as
 ``napari-unet predict --format zarr`` does it. For each:
@@ -39,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plots
 import psutil
 import zarr
 from common import ROOT, about_machine
@@ -255,8 +257,12 @@ def main() -> None:
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--folder", type=Path, help="for images and results; it must have room")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/large.json")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw what is there")
     parser.add_argument("--child", nargs=3)
     chosen = parser.parse_args()
+    if chosen.plot:
+        plots.large(json.loads(chosen.out.read_text("utf-8"))).save(chosen.plot)
+        return
     if chosen.child:
         child(chosen)
         return

@@ -1,15 +1,16 @@
 """What learns fastest a second: one change of the recipe ``live`` at a time, under equal wall time.
 
 python -m benchmarks.recipe_search [--budget 15s] [--seeds 3] [--variants a,b] [--tasks isbi,dsb]
-    [--first-seed 0]
+    [--first-seed 0] [--again]
 python -m benchmarks.recipe_search --table
 
 Five sets, a few labelled images each, scored on other images of their training parts; no test image
 is looked at. The score is the IoU of one class, the mean over images: membrane, cell, nucleus,
 vessel, membrane. Variants take turns within a set and a seed, so that a busy hour hits them alike.
 Results are added to benchmarks/results/recipe_search.jsonl after each run; what is there for the
-same budget and seed is not done again. The start weights fit one architecture only, so networks of
-another shape are compared with ``random``, the same recipe from random weights.
+same budget and seed is done again with --again only, and then the later line counts. The start
+weights fit one architecture only, so networks of another shape are compared with ``random``, the
+same recipe from random weights.
 """
 
 from __future__ import annotations
@@ -162,6 +163,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0, help="for two runs side by side")
     parser.add_argument("--variants", default="")
     parser.add_argument("--tasks", default=",".join(SETS))
+    parser.add_argument("--again", action="store_true", help="also what is there already")
     parser.add_argument("--table", action="store_true", help="print what is there, train nothing")
     options = parser.parse_args()
     known = read()
@@ -169,7 +171,8 @@ def main() -> None:
         wanted = set(options.variants.split(",")) if options.variants else None
         chosen = [v for v in VARIANTS if wanted is None or v.name in wanted]
         seeds = range(options.first_seed, options.first_seed + options.seeds)
-        search(chosen, options.tasks.split(","), options.budget, seeds, known)
+        tasks = options.tasks.split(",")
+        search(chosen, tasks, options.budget, seeds, known, again=options.again)
     print(table([line for line in known if line["budget"] == options.budget]))
 
 
@@ -186,10 +189,12 @@ def search(
     budget: str,
     seeds: Sequence[int],
     known: list[dict[str, Any]],
+    *,
+    again: bool = False,
 ) -> None:
-    """Run what is not known yet, and add it to ``known``."""
+    """Run what is not known yet, or all ``again``, and add it to ``known``."""
     warm_up()
-    done = {(r["variant"], r["set"], r["budget"], r["seed"]) for r in known}
+    done = {(r["variant"], r["set"], r["budget"], r["seed"]) for r in known if not again}
     for seed in seeds:
         for name in sets:
             for variant in variants:

@@ -1,11 +1,13 @@
 """Are start weights worth having, and do they ever harm? The live U-Net on every 2D set.
 
 python benchmarks/start_weights.py [--budget 120s | --steps N] [--sets a,b] [--images 12] [--seed 0]
+    [--again]
 
 Three trainings a set: from random weights for the whole budget, from the general start weights for
 the whole budget, and from them for a fifth of it. Trained on the training part, tested on the test
 part as ``papers/ubench.py`` does. Results are added to
-benchmarks/results/papers/start_weights.json after each set; ``--table`` prints what is there.
+benchmarks/results/papers/start_weights.json after each set; what is there is measured again with
+``--again`` only, and replaced. ``--table`` prints what is there.
 """
 
 from __future__ import annotations
@@ -32,12 +34,13 @@ SHORTER = 5
 def main() -> None:
     parser = options_parser(__doc__.splitlines()[0])
     parser.add_argument("--table", action="store_true", help="print what was measured")
+    parser.add_argument("--again", action="store_true", help="also what is there already")
     parser.set_defaults(name="start_weights", budget="120s")
     options = parser.parse_args()
     records = Records(options.out / f"{options.name}.json")
     for name in options.sets.split(","):
         key = {"set": name} | {k: getattr(options, k) for k in KEY}
-        if records.find(key) is None and not options.table:
+        if (options.again or records.find(key) is None) and not options.table:
             records.add(key, measured(name, options))
         if (found := records.find(key)) is not None:
             values = (found[k] for k in ("random", "general", "general_shorter"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from napari_unet.annotations.kinds import LabelKind
 
@@ -18,6 +19,10 @@ class Method:
     budgets: bool = True
     own: bool = False
     """It finds the objects itself; only specks are dropped."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What the file is given in any case."""
+    environment: str = ""
+    """Whose packages it needs, where not its own (``environments.RECIPES``)."""
 
 
 METHODS = {
@@ -25,6 +30,14 @@ METHODS = {
     for method in (
         Method("ours", "napari-unet", "ours.py"),
         Method("forest", "random forest", "forest.py", budgets=False),
+        Method(
+            "forest-example",
+            "random forest, settings of the example",
+            "forest.py",
+            budgets=False,
+            options={"trees": 50, "edges": False},
+            environment="forest",
+        ),
         Method("monai", "MONAI BasicUNet", "monai_unet.py"),
         Method("nnunet", "nnU-Net 2", "nnunet.py"),
         Method("stardist", "StarDist from scratch", "stardist_scratch.py", ("objects",), own=True),

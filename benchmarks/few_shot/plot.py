@@ -17,8 +17,11 @@ WIDTH, HEIGHT, LEGEND = 430.0, 290.0, 60.0
 COLOURS = dict(
     zip(
         METHODS,
-        # Okabe and Ito
-        ("#000000", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "#e69f00", "#56b4e9", "#8a7f00"),
+        # Okabe and Ito; a lighter green and an olive more.
+        (
+            *("#000000", "#009e73", "#7fceb9", "#0072b2", "#d55e00"),
+            *("#cc79a7", "#e69f00", "#56b4e9", "#8a7f00"),
+        ),
         strict=True,
     )
 )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "few_shot.jsonl"
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "few_shot_methods.jsonl"
 
 
 def read(path: Path) -> list[dict[str, Any]]:

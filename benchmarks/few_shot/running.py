@@ -50,6 +50,11 @@ class Plan:
         }
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The options that the method's file gets."""
+        return METHODS[self.method].options | self.options
+
+    @property
     def marks(self) -> list[str]:
         """The budgets as they are written, or "all" where a method has none."""
         return [f"{b:g}" for b in self.budgets] if METHODS[self.method].budgets else ["all"]
@@ -66,7 +71,8 @@ def run(plan: Plan) -> Iterator[dict[str, Any]]:
     task, method = TASKS[plan.task], METHODS[plan.method]
     if task.kind not in method.kinds:
         raise MissingError(f"{method.title} finds objects and is not run on {task.title}.")
-    python = interpreter(plan.method, None if plan.method == "ours" else plan.envs)
+    environment = method.environment or method.name
+    python = interpreter(environment, None if plan.method == "ours" else plan.envs)
     machine = about_machine(plan.threads)
     with tempfile.TemporaryDirectory(prefix="few-shot-") as name:
         folder = Path(name)
@@ -84,7 +90,7 @@ def write_job(folder: Path, task: Task, plan: Plan) -> None:
         "budgets": plan.budgets,
         "seed": plan.seed,
         "threads": plan.threads,
-        "options": plan.options,
+        "options": plan.given,
     }
     (folder / "job.json").write_text(json.dumps(job))
     _write(folder / "train", [p.image for p in task.train])

@@ -30,6 +30,9 @@ class Row:
     steps: int
     predict_seconds: float
     scores: dict[str, float]
+    """Medians; a seed whose SEG does not count has the SEG 0 among them."""
+    seg_of_all: float = float("nan")
+    """The median SEG as if all seeds counted."""
 
     @property
     def title(self) -> str:
@@ -60,6 +63,7 @@ def _length(budget: str) -> float:
 def _row(group: list[dict[str, Any]]) -> Row:
     one = group[0]
     scores = [results.scores(line) for line in group]
+    counted = [s | {"seg": s["seg"] if counts(s) else 0.0} if "seg" in s else s for s in scores]
     return Row(
         one["set"],
         one["method"],
@@ -69,5 +73,11 @@ def _row(group: list[dict[str, Any]]) -> Row:
         median(line["seconds"] for line in group),
         round(median(line["steps"] for line in group)),
         median(line["predict_seconds"] for line in group),
-        {name: median(s[name] for s in scores) for name in scores[0]},
+        {name: median(s[name] for s in counted) for name in scores[0]},
+        median(s["seg"] for s in scores) if "seg" in scores[0] else float("nan"),
     )
+
+
+def counts(scores: dict[str, float]) -> bool:
+    """Whether the SEG of one run counts."""
+    return scores["ap50"] >= LEAST_AP

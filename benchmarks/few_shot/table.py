@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.few_shot.methods import METHODS
 from benchmarks.few_shot.sets import TASKS, TUNING, Task
-from benchmarks.few_shot.summary import LEAST_AP, WHOLE, Row, rows
+from benchmarks.few_shot.summary import WHOLE, Row, rows
 
 NAMES = {
     "membrane_iou": "membrane IoU",
@@ -56,12 +56,11 @@ def _table(task: Task, found: list[Row]) -> str:
 
 
 def score(row: Row, metric: str) -> str:
-    """Three digits; SEG in brackets where invented objects forbid to count it."""
+    """Three digits; in brackets a SEG that invented objects forbid to count."""
     value = row.scores.get(metric, float("nan"))
     if value != value:
         return "–"
-    text = f"{value:.3f}"
-    return f"({text})" if metric == "seg" and not row.scores["ap50"] >= LEAST_AP else text
+    return f"({row.seg_of_all:.3f})" if metric == "seg" and value == 0 else f"{value:.3f}"
 
 
 def where(lines: Sequence[dict[str, Any]]) -> str:

@@ -107,6 +107,50 @@ def test_an_answer_becomes_a_table_and_a_plot() -> None:
     assert len({results.identity(one) for one in lines}) == len(lines)
 
 
+def run(method: str, budget: str, seed: int, **scores: float) -> dict:
+    """A line of results with what :mod:`summary` and :mod:`table` read."""
+    line = {"set": "dsb-8", "part": "test", "method": method, "options": {}, "budget": budget}
+    return line | {
+        "seed": seed,
+        "seconds": 1.0,
+        "steps": 3,
+        "predict_seconds": 0.5,
+        "scores": {"same": {"iou": 0.5} | scores},
+    }
+
+
+def test_a_seed_whose_objects_are_invented_has_no_seg() -> None:
+    from benchmarks.few_shot import table
+    from benchmarks.few_shot.summary import rows
+
+    found = [(0.668, 0.482), (0.606, 0.643), (0.736, 0.599)]
+    (row,) = rows(run("ours", "1", n, seg=seg, ap50=ap) for n, (seg, ap) in enumerate(found))
+    assert row.scores["seg"] == 0.606
+    assert row.seg_of_all == 0.668
+    assert table.score(row, "seg") == "0.606"
+    few = [(seg, 0.4 if n else ap) for n, (seg, ap) in enumerate(found)]
+    (row,) = rows(run("ours", "1", n, seg=seg, ap50=ap) for n, (seg, ap) in enumerate(few))
+    assert row.scores["seg"] == 0
+    assert table.score(row, "seg") == "(0.668)"
+
+
+def test_the_example_s_forest_has_the_settings_of_the_example() -> None:
+    from benchmarks.few_shot.environments import RECIPES
+    from benchmarks.few_shot.methods import METHODS
+    from benchmarks.few_shot.running import Plan
+
+    plan = Plan("isbi-4", "forest-example", (), options={"trees": 7})
+    assert plan.given == {"trees": 7, "edges": False}
+    assert plan.key("all")["options"] == {"trees": 7}
+    assert all((m.environment or m.name) in {"ours", *RECIPES} for m in METHODS.values())
+
+
+def test_the_results_that_are_read_are_there() -> None:
+    from benchmarks.few_shot import results
+
+    assert {line["method"] for line in results.read(results.RESULTS)} > {"ours", "forest"}
+
+
 def test_a_job_is_answered(tmp_path: Path) -> None:
     """The folder between the harness and a method, with the method in a process of its own."""
     pytest.importorskip("sklearn")
@@ -115,7 +159,8 @@ def test_a_job_is_answered(tmp_path: Path) -> None:
     for name, array in (("train", image), ("labels", truth), ("test", image)):
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "000.npy", array)
-    job = {"kind": "classes", "budgets": [], "seed": 0, "threads": 1, "options": {"trees": 5}}
+    job = {"kind": "classes", "budgets": [], "seed": 0, "threads": 1}
+    job["options"] = {"trees": 5, "edges": False}
     (tmp_path / "job.json").write_text(json.dumps(job))
     peer = ROOT / "benchmarks" / "few_shot" / "peers" / "forest.py"
     subprocess.run([sys.executable, str(peer), str(tmp_path)], check=True, env=dict(os.environ))

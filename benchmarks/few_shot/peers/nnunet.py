@@ -3,7 +3,8 @@
 The default schedule, 1000 epochs of 250 steps, takes days on a CPU. So every budget gets a training
 of its own whose learning rate falls by time as it does by epochs there (poly 0.9), without the
 validation after each epoch. Planning and preprocessing are not counted, nor the starting of the
-processes that augment. All images are trained on (fold "all").
+processes that augment; the first training step is, unlike that of the others. All images are
+trained on (fold "all").
 """
 
 from __future__ import annotations
