@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from napari_unet.cli import app
 from napari_unet.images.reading import read_image
 from napari_unet.model.file import read_header
+from napari_unet.model.model import Model
 
 runner = CliRunner()
 
@@ -52,6 +53,29 @@ def test_three_pixel_sizes_mean_a_volume(tmp_path: Path) -> None:
     )
     assert found.exit_code == 0, found.output
     assert read_image(tmp_path / "p" / "v.classes.zarr").data.shape == (6, 40, 40)
+
+
+def test_one_look_leaves_out_the_second(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "i.tif", image)
+    model = make_model("unet", width=2, depth=2, padding="same")
+    header = model.header.model_copy(update={"preset": {"second_look": 0.4}})
+    model = Model(header, model.network)
+    model.save(tmp_path / "m.unet")
+    found = {}
+    for name, more in (("twice", ()), ("once", ("--one-look",))):
+        out = tmp_path / name
+        typed = ["predict", str(tmp_path / "m.unet"), str(tmp_path / "i.tif"), "--out", str(out)]
+        typed += ["--output", "probability", "--precision", "float32", "--device", "cpu"]
+        assert runner.invoke(app, [*typed, *more]).exit_code == 0
+        with tifffile.TiffFile(out / "i.probability.tif") as file:
+            found[name] = file.asarray()
+            share = 0.4 if name == "twice" else 0
+            assert f'"second_look": {share}' in (file.ome_metadata or "").replace("&quot;", '"')
+    assert np.abs(found["once"] - found["twice"]).max() > 1e-4
+    for name, one in (("twice", model), ("once", model.one_look())):
+        same = one.predict(image, precision="float32", device="cpu")
+        np.testing.assert_allclose(found[name], same, atol=1e-5)
 
 
 def test_fast_predicts_with_one_head_and_says_where_it_cannot(tmp_path: Path) -> None:

@@ -56,6 +56,24 @@ def begun(data: Path, out: Path, labels: str = "masks", **changed: Any) -> Itera
     return compare(data / "images", data / labels, out, **(USUAL | changed))
 
 
+def test_all_networks_look_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not all can look twice, and it is the networks that are compared."""
+    models = []
+    made = one_run.finish
+
+    def finish(*arguments: Any, **keywords: Any) -> Any:
+        models.append(made(*arguments, **keywords))
+        return models[-1]
+
+    monkeypatch.setattr(one_run, "finish", finish)
+    list(begun(data, tmp_path, networks=["unet"], folds=2))
+    assert [model.second_look for model in models] == [0.0, 0.0]
+    settings = json.loads((tmp_path / "comparison.json").read_text())
+    assert settings["recipe"]["second_look"] == 0
+
+
 def test_from_images_to_a_report_with_a_break(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     transfer = (data / "other", data / "other-masks")

@@ -13,8 +13,10 @@ from napari_unet.engine.parcels import unpack
 from napari_unet.engine.protocol import Predict
 from napari_unet.engine.suspects import contradictions
 from napari_unet.engine.tile_inspection import look_through, tile_of
+from napari_unet.images.tiling import Box, read_mirrored
 from napari_unet.networks import registry
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.two_looks import looking_twice
 
 
 def test_everything_about_one_tile(engine: Any) -> None:
@@ -80,6 +82,38 @@ def test_gates_of_attention_unet_and_windows_that_are_blended() -> None:
     assert effective.shape == size
     assert gates
     assert all(gate.shape == size and 0 <= gate.min() <= gate.max() <= 1 for gate in gates.values())
+
+
+def test_of_two_looks_the_gates_of_the_first() -> None:
+    arguments = {"width": 4, "depth": 2}
+    network = registry.build(
+        "attention_unet", dims=2, in_channels=1, out_channels=2, arguments=arguments
+    )
+    geometry = registry.geometry("attention_unet", arguments, 2)
+    once = Predictor(network, geometry, device=torch.device("cpu"))
+    twice = Predictor(*looking_twice(network, geometry, 0.3), device=torch.device("cpu"))
+    image = np.random.default_rng(0).normal(size=(1, 64, 80)).astype(np.float32)
+    seen = []
+
+    def read(box: Box) -> np.ndarray:
+        return image[(slice(None), *(slice(*span) for span in box))]
+
+    for predictor in (once, twice):
+        tile = tile_of(predictor, (64, 80), 64, (40, 70))
+        pixels = read_mirrored(read, tile.input, (64, 80))
+        place = (40 - tile.output[0][0], 70 - tile.output[1][0])
+        probability, effective, gates = look_through(predictor, pixels, tile, place)
+        assert effective.shape == pixels.shape[1:]
+        assert all(gate.shape == pixels.shape[1:] for gate in gates.values())
+        spans = zip(tile.output, tile.input, strict=True)
+        own = tuple(slice(a - i, b - i) for (a, b), (i, _) in spans)
+        seen.append({name: gate[own] for name, gate in gates.items()})
+        whole = predictor.probability(image)[(slice(None), *(slice(*s) for s in tile.output))]
+        np.testing.assert_allclose(probability, whole, atol=1e-5)
+    assert seen[0].keys() == seen[1].keys() != set()
+    y, x = (min(a.shape[axis] for a in (seen[0]["gate_0"], seen[1]["gate_0"])) for axis in (0, 1))
+    for name in seen[0]:
+        np.testing.assert_allclose(seen[0][name][:y, :x], seen[1][name][:y, :x], atol=1e-5)
 
 
 def test_contradictions_are_regions_not_outlines() -> None:

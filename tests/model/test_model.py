@@ -152,6 +152,38 @@ def test_the_recipe_says_whether_views_are_averaged(noise: Callable[..., Any]) -
     np.testing.assert_array_equal(predict(model, image, rotations=False), one)
 
 
+def test_the_recipe_says_whether_it_looks_twice(noise: Callable[..., Any]) -> None:
+    model, image = make(), noise(32, 32)
+    one = predict(model, image)
+    model.header = model.header.model_copy(update={"preset": {"second_look": 0.4}})
+    twice = predict(model, image)
+    assert np.abs(twice - one).max() > 1e-4
+    np.testing.assert_array_equal(predict(model.one_look(), image), one)
+    assert model.second_look == 0.4
+    assert model.one_look().second_look == 0
+    assert model.one_look().network is model.network
+    # What is predicted differs: a prediction must not be resumed with the other.
+    assert model.fingerprint() != model.one_look().fingerprint()
+
+
+@pytest.mark.parametrize(("share", "taken"), [("much", 0), (-1, 0), (7, 1), (True, 1), (None, 0)])
+def test_a_share_that_cannot_be(share: Any, taken: float, noise: Callable[..., Any]) -> None:
+    """A file may say anything: nothing breaks."""
+    model = make()
+    model.header = model.header.model_copy(update={"preset": {"second_look": share}})
+    assert model.second_look == taken
+    found = predict(model, noise(20, 20))
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+
+
+def test_volumes_are_looked_at_once() -> None:
+    model = make("zyx", dims=3)
+    geometry = model.geometry
+    model.header = model.header.model_copy(update={"preset": {"second_look": 0.4}})
+    assert model.second_look == 0
+    assert model.geometry == geometry
+
+
 def test_method_image_looks_at_the_whole_array(noise: Callable[..., Any]) -> None:
     model = make("zyx")
     constants = NormalisationConstants(method="image", low=(0.0,), high=(1.0,))

@@ -121,6 +121,16 @@ def test_the_first_preview_comes_before_the_first_step() -> None:
     assert seen[0].step == 0
 
 
+def test_it_looks_once_for_somebody_waits() -> None:
+    trainer = make_trainer(
+        labelled(1), preset=preset("live", second_look=0.3, tile=32, batch=2), validation="none"
+    )
+    bare = trainer.geometry
+    assert trainer.predictor().geometry == bare
+    list(trainer.run(steps=1))
+    assert trainer.predictor().geometry == bare.at_two_sizes()
+
+
 def test_what_predicts_is_what_was_fitted() -> None:
     """The start weights know bright things as class 1; here they are class 0."""
     one = labelled(1, size=96)[0]

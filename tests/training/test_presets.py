@@ -37,6 +37,13 @@ def test_objects_are_zoomed_more() -> None:
         assert preset(name, objects=True) == preset(name)
 
 
+def test_a_second_look_is_for_classes() -> None:
+    assert preset().second_look > 0 == preset(objects=True).second_look
+    assert preset(objects=True, second_look=0.2).second_look == 0.2
+    for name in ("paper2015", "strokes"):
+        assert preset(name).second_look == 0
+
+
 def test_other_networks_are_small_except_in_the_recipe_of_the_paper() -> None:
     for name in ("live", "strokes"):
         assert preset(name, network="segnet").arguments == dict(registry.spec("segnet").live)

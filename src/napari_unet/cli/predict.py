@@ -16,6 +16,7 @@ def run_predict(
     out: Path,
     outputs: list[str],
     fast: int | None = None,
+    one_look: bool = False,
     **options: Any,
 ) -> None:
     """Predict files; prints the path of each file that was written."""
@@ -26,6 +27,8 @@ def run_predict(
     loaded = load(model)
     if fast is not None:
         loaded = loaded.fast(fast)
+    if one_look:
+        loaded = loaded.one_look()
     line = ProgressLine()
     try:
         for progress in predict_files(loaded, images, out, outputs, **options):

@@ -127,6 +127,7 @@ def _trained(
         network=task.network,
         arguments=task.arguments,
         preset_name=str(settings.recipe["name"]),
+        settings={"second_look": settings.recipe.get("second_look", 0.0)},
         classes=settings.classes,
         start=task.start(settings),
         seed=settings.seed,

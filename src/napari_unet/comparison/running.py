@@ -216,7 +216,10 @@ def _plan(
         folds=folds,
         budget=seconds,
         steps=steps,
-        recipe=recipe_of(preset).model_dump(mode="json", exclude={"network", "arguments"}),
+        # One look at the image: the networks are compared, and not all can look twice.
+        recipe=recipe_of(preset, second_look=0.0).model_dump(
+            mode="json", exclude={"network", "arguments"}
+        ),
         start="general" if start == "general" else "random",
         seed=seed,
         device=on.type,

@@ -56,7 +56,9 @@ def _settle(
     model: Model, image: Image, predictor: Predictor, device: str, where: dict[str, Any]
 ) -> Predictor:
     header, chosen = model.header, where["device"]
-    piece = sample(model, image)
+    # One look: what is fastest is the same for both, and a piece need not be so large.
+    single = model.one_look()
+    piece = sample(single, image)
     if not tried("prediction", header.network, header.arguments, **where):
         choice = finish(
             try_prediction(model.network, torch.from_numpy(piece)[None], chosen, Patience(SECONDS))
@@ -76,10 +78,10 @@ def _settle(
             return model.predictor(device)
     if predictor.precision == "float32":
         return predictor
-    exact = model.predictor(device, "float32").tile_probability(piece)
+    exact = single.predictor(device, "float32").tile_probability(piece)
     fast = model.predictor(device)
     try:
-        found = fast.tile_probability(piece)
+        found = single.predictor(device).tile_probability(piece)
     except RuntimeError as error:
         if is_out_of_memory(error):
             raise

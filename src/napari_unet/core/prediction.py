@@ -287,6 +287,7 @@ def _description(
                 "high": constants.high,
             },
             "rotations": rotations,
+            "second_look": model.second_look,
             "precision": predictor.precision,
             "device": predictor.device.type,
             "job": job,

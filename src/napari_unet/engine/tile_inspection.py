@@ -33,6 +33,7 @@ from napari_unet.networks.attention_unet import AttentionGate
 from napari_unet.prediction.blending import window_side
 from napari_unet.prediction.device import autocast
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.two_looks import TwoLooks
 from napari_unet.training.presets import Preset, preset
 
 Array = npt.NDArray[np.float32]
@@ -126,11 +127,13 @@ def look_through(
     finally:
         for hook in hooks:
             hook.remove()
-    size = x.shape[2:]
-    gates = {
-        f"gate_{n}": F.interpolate(alpha.float(), size=size, mode="nearest")[0, 0].cpu().numpy()
-        for n, alpha in enumerate(seen)
-    }
+    # Of two looks the first, which sees less of what surrounds the tile.
+    around = predictor.network.unseen if isinstance(predictor.network, TwoLooks) else (0, 0)
+    size = [n - 2 * a for n, a in zip(x.shape[2:], around, strict=True)]
+    gates = {}
+    for n, alpha in enumerate(seen[: len(hooks)]):
+        gate = F.interpolate(alpha.float(), size=size, mode="nearest")[0, 0].cpu().numpy()
+        gates[f"gate_{n}"] = np.pad(gate, [(a, a) for a in around])
     effective = gradient[0].abs().sum(0)
     effective = effective / effective.max().clamp_min(1e-12)
     probability = torch.softmax(logits, 1)[0].detach().cpu().numpy()

@@ -136,6 +136,12 @@ class Header(Part):
         """Whether this model averages the eight symmetric views unless told otherwise."""
         return bool(self.preset.get("rotations", False))
 
+    @property
+    def second_look(self) -> float:
+        """Share of a second look at half the size in what is predicted, 0 to 1; 0 = one look."""
+        share = self.preset.get("second_look", 0.0)
+        return min(max(float(share), 0.0), 1.0) if isinstance(share, int | float) else 0.0
+
     def rule(self) -> Normalisation:
         """How grey values become what the network is fed with.
 

@@ -30,6 +30,7 @@ from napari_unet.prediction.device import choose_device, choose_precision
 from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.two_looks import looking_twice
 from napari_unet.speed import way_for_prediction
 
 
@@ -54,7 +55,24 @@ class Model:
 
     @property
     def geometry(self) -> Geometry:
+        """Sizes of what predicts, a second look included."""
+        return self._network_geometry.predicting(self.header.second_look)
+
+    @property
+    def _network_geometry(self) -> Geometry:
         return registry.geometry(self.header.network, self.header.arguments, self.header.dims)
+
+    @property
+    def second_look(self) -> float:
+        """Share of a second look at half the size in what is predicted; 0 = one look."""
+        return self.header.second_look if self._network_geometry.looks_twice else 0.0
+
+    def one_look(self) -> Model:
+        """This model without its second look at half the size; the network is shared."""
+        if not self.header.second_look:
+            return self
+        preset = {**self.header.preset, "second_look": 0.0}
+        return Model(self.header.model_copy(update={"preset": preset}), self.network)
 
     @property
     def class_names(self) -> list[str]:
@@ -76,7 +94,8 @@ class Model:
         way = way_for_prediction(
             header.network, header.arguments, dims=header.dims, device=chosen, precision=precision
         )
-        return Predictor(self.network, self.geometry, device=chosen, way=way)
+        network, geometry = looking_twice(self.network, self._network_geometry, self.second_look)
+        return Predictor(network, geometry, device=chosen, way=way)
 
     def fast(self, level: int) -> Model:
         """This UNet++ pruned to ``level`` at prediction: the head on x^{0,level} alone.
@@ -304,7 +323,7 @@ class Model:
         chosen = choose_device(device)
         return AttentionPredictor(
             self.network,
-            self.geometry,
+            self._network_geometry,
             device=chosen,
             precision=choose_precision(precision, chosen),
         )

@@ -18,7 +18,7 @@ halo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_unet.errors import UserError
 from napari_unet.networks.anisotropy import Pooling, radii, usual_pooling
@@ -66,6 +66,30 @@ class Geometry:
         if not self.padded:
             return self.border
         return tuple(-(-r // s) * s for r, s in zip(self.reach, self.stride, strict=True))
+
+    @property
+    def looks_twice(self) -> bool:
+        """Whether a second look at half the size is possible: padded, tile-exact, in planes."""
+        return self.padded and self.tile_exact and len(self.stride) == 2
+
+    def at_two_sizes(self) -> Geometry:
+        """Sizes of ``prediction.two_looks.TwoLooks``, which looks at half the size, too.
+
+        Half the image must be cut at the stride, and interpolating it needs a pixel more around.
+        What is needed around the output is consumed: the border is not 0.
+        """
+        far = tuple(r + 1 for r in self.reach)
+        return replace(
+            self,
+            stride=tuple(2 * s for s in self.stride),
+            reach=tuple(2 * r + 1 for r in far),
+            border=tuple(2 * (-(-r // s) * s) for r, s in zip(far, self.stride, strict=True)),
+            base=tuple(2 * s for s in self.stride),
+        )
+
+    def predicting(self, second_look: float) -> Geometry:
+        """Sizes of what predicts with a second look of this share (0: none)."""
+        return self.at_two_sizes() if second_look and self.looks_twice else self
 
     def output_size(self, at_least: Sizes) -> Sizes:
         """Smallest ``base + k * stride`` that is at least ``at_least``, by axis."""

@@ -252,7 +252,8 @@ def show_tiles(session: Session, entry: ImageEntry) -> Any:
 def plan(session: Session, entry: ImageEntry, index: tuple[int, ...]) -> list[TileRow]:
     """The tiles that predicting this plane will take, before anything is predicted."""
     recipe, image = recipe_of(session), _seen(session, entry)
-    geometry = registry.geometry(recipe.network, recipe.arguments, image.dims)
+    bare = registry.geometry(recipe.network, recipe.arguments, image.dims)
+    geometry = bare.predicting(recipe.second_look)
     shape = image.spatial_shape
     if geometry.tile_exact:
         tiles = plan_tiles(shape, geometry, tile_size(entry, image.dims))

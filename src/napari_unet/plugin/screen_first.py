@@ -124,7 +124,8 @@ def _piece(session: Session, entry: ImageEntry, view: View, name: str) -> tuple[
     data = layer.data[view.level] if layer.multiscale else layer.data
     lazy = data if isinstance(data, da.Array) else da.from_array(data, name=False)
     recipe = recipe_of(session)
-    halo = registry.geometry(recipe.network, recipe.arguments, 2).halo
+    bare = registry.geometry(recipe.network, recipe.arguments, 2)
+    halo = bare.predicting(recipe.second_look).halo
     key: dict[str, Any] = {}
     for axis, at in zip(image.leading_axes, view.index, strict=True):
         n = data.shape[image.axes.index(axis)]

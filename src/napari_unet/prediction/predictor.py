@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from inspect import signature
 from itertools import islice
 
 import numpy as np
@@ -29,6 +28,7 @@ from napari_unet.images.tiling import (
     read_mirrored,
 )
 from napari_unet.networks.geometry import Geometry, Sizes
+from napari_unet.networks.margins import takes_margin
 from napari_unet.prediction.blending import Windows
 from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory
 from napari_unet.prediction.folding import fold
@@ -47,7 +47,7 @@ LARGE = 2**24
 """Pixels from which a plane is large: what its halos cost matters more than that it can be stopped
 soon."""
 LARGE_TILES = (1024, 768)
-LARGE_MEMORY = 2**30
+LARGE_MEMORY = 9 * 2**27
 
 
 def default_tile(shape: Sizes, device: torch.device, halo: Sizes | None = None) -> Sizes:
@@ -304,7 +304,7 @@ class Predictor:
         the strides are the same.
         """
         stride = self.geometry.stride
-        if not (self.geometry.padded and "margin" in signature(self.network.forward).parameters):
+        if not (self.geometry.padded and takes_margin(self.network)):
             return (0,) * len(stride)
         unwanted = [min(a, n - b) for (a, b), n in zip(tile.crop, size, strict=True)]
         if len(set(stride)) == 1:

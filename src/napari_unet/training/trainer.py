@@ -22,6 +22,7 @@ from napari_unet.images.image import Box, Index
 from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, free_memory, is_out_of_memory
 from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.two_looks import looking_twice
 from napari_unet.speed import way_for_training
 from napari_unet.training.averaging import FEW, thorough
 from napari_unet.training.data import TrainingData
@@ -176,9 +177,14 @@ class Trainer:
 
     def predictor(self) -> Predictor:
         """Predicts with the averaged network of this moment, whose statistics are of few batches
-        unless :meth:`averaged` was asked for since the last step."""
+        unless :meth:`averaged` was asked for since the last step.
+
+        Before the first step it looks once only: somebody waits for the first answer.
+        """
         network = self.learner.averaged_network(self._finish, FEW)
-        return Predictor(network, self.geometry, device=self.device, way=self.learner.way)
+        share = self.preset.second_look if self.step else 0.0
+        network, geometry = looking_twice(network, self.geometry, share)
+        return Predictor(network, geometry, device=self.device, way=self.learner.way)
 
     def _finish(self, network: nn.Module) -> nn.Module:
         if self.preset.shares == "labels":
@@ -306,7 +312,8 @@ class Trainer:
     def _score_takes(self, pace: Pace) -> float:
         """Seconds that the next score takes, as far as the pace of learning tells."""
         pixels = self.batch * math.prod(self.geometry.input_size(self.tile))
-        return self._validator.expected(pace.step / pixels, self.geometry.halo)
+        halo = self.geometry.predicting(self.preset.second_look).halo
+        return self._validator.expected(pace.step / pixels, halo)
 
     def _step(self) -> float:
         torch.manual_seed(seed_of_step(self.seed, self.step))  # dropout

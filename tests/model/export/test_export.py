@@ -175,6 +175,14 @@ def test_every_network_can_be_exported(one: NetworkSpec, dims: int) -> None:
     assert to_torchscript(whole, 1, sizes).sizes == sizes
 
 
+def test_a_second_look_stays_at_home_and_that_is_said(tmp_path: Path) -> None:
+    once = model()
+    header = once.header.model_copy(update={"preset": {"second_look": 0.3}})
+    done = export(Model(header, once.network), "onnx", tmp_path / "m.onnx", ABOUT)
+    assert "--one-look" in done.notes[-1]
+    assert not any("--one-look" in n for n in export(once, "onnx", done.path, ABOUT).notes)
+
+
 def test_a_package_may_hold_one_of_the_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> Graph:
         raise UserError("No way.")

@@ -33,6 +33,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    one_look: Annotated[
+        bool,
+        typer.Option(
+            "--one-look",
+            help="Leave out the second look at half the size that models of the recipe live "
+            "average with the first in planes: a quarter faster, and a little worse.",
+        ),
+    ] = False,
     tile: Annotated[
         int | None,
         typer.Option(
@@ -89,6 +97,7 @@ def predict(
         out=out,
         outputs=output or [],
         rotations=tta,
+        one_look=one_look,
         tile=tile,
         fast=fast,
         form=form,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,11 @@ from napari_unet.model.export.reference import Reference
 from napari_unet.model.export.sizes import PieceSizes, piece_sizes
 from napari_unet.model.export.texts import onnx_metadata
 from napari_unet.model.model import Model
+
+ONE_LOOK = (
+    "The second look at half the size is not exported: other programs predict what "
+    "'napari-unet predict --one-look' does."
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,11 @@ def export(model: Model, format: str, out: str | Path, about: About) -> Exported
     path = Path(out)
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the exported model another name.")
-    return (_onnx if format == "onnx" else _bioimageio)(model, path, about)
+    single = model.one_look()
+    made = (_onnx if format == "onnx" else _bioimageio)(single, path, about)
+    if not model.second_look:
+        return made
+    return replace(made, notes=(*made.notes, ONE_LOOK))
 
 
 def _onnx(model: Model, path: Path, about: About) -> Exported:
