@@ -12,7 +12,6 @@ from skimage.morphology import h_maxima
 from napari_unet.annotations.splitting import (
     DEPTHS,
     SMOOTHING,
-    fill_holes,
     learn_depth,
     oversplit,
     split,
@@ -93,17 +92,6 @@ def test_the_depth_leaves_training_objects_whole() -> None:
     assert len(np.unique(split(dumbbell, 9))) == 2
     assert learn_depth(np.ones(len(DEPTHS), int), objects) == 0.0
     assert learn_depth(np.array([9, 1, *[0] * (len(DEPTHS) - 2)]), 100) == DEPTHS[1]
-
-
-def test_holes_are_filled_up_to_a_size() -> None:
-    ring = discs((40, 40, 15)) & ~discs((40, 40, 5))
-    hole = int(discs((40, 40, 5)).sum())
-    assert fill_holes(ring, hole).sum() == discs((40, 40, 15)).sum()
-    assert np.array_equal(fill_holes(ring, hole - 1), ring)
-    assert np.array_equal(fill_holes(ring, 0), ring)
-    open_one = np.ones((5, 5), bool)
-    open_one[2, 3:] = False
-    assert np.array_equal(fill_holes(open_one, 100), open_one)
 
 
 def test_lobed_cells_stay_whole_and_are_cut_where_two_hang_together() -> None:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import expand_labels
 
-from napari_unet.annotations.splitting import fill_holes, split
+from napari_unet.annotations.holes import fill_holes
+from napari_unet.annotations.splitting import split
 
 
 def components(mask: npt.NDArray[Any]) -> npt.NDArray[np.int32]:

@@ -59,20 +59,6 @@ def learn_depth(cut: npt.NDArray[np.int64], objects: int) -> float:
     return 0.0
 
 
-def fill_holes(mask: npt.NDArray[np.bool_], largest: int) -> npt.NDArray[np.bool_]:
-    """``mask`` with enclosed background of at most ``largest`` pixels filled."""
-    if largest < 1:
-        return mask
-    holes, _ = ndimage.label(~mask)
-    sizes = np.bincount(holes.ravel())
-    small = sizes <= largest
-    small[0] = False
-    for axis in range(mask.ndim):
-        for end in (0, -1):
-            small[np.unique(holes.take(end, axis))] = False  # open at the border of the image
-    return np.asarray(mask | small[holes], bool)
-
-
 def _merge_tree(
     mask: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]]:

@@ -13,8 +13,9 @@ from skimage.feature import peak_local_max
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
+from napari_unet.annotations.holes import fill_holes
 from napari_unet.annotations.objects import components, drop_small, renumber
-from napari_unet.annotations.splitting import fill_holes, split
+from napari_unet.annotations.splitting import split
 from napari_unet.errors import UserError
 
 Array = npt.NDArray[Any]
