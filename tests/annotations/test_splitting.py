@@ -110,3 +110,15 @@ def test_lobed_cells_stay_whole_and_are_cut_where_two_hang_together() -> None:
     found = split(pair, depth)
     assert len(np.unique(found)) == 3  # with the background
     assert found[60, 22] == found[60, 80] != found[60, 180]
+
+
+@pytest.mark.parametrize("gap", [1, 2])
+def test_a_filament_beside_a_body_is_not_lost(gap: int) -> None:
+    mask = np.zeros((80, 120), bool)
+    mask[10:50, 10:110] = True
+    mask[50 + gap, 10:110] = True
+    found = split(mask, 1.0)
+    assert ((found > 0) == mask).all()
+    assert len(np.unique(found[50 + gap, 10:110])) == 1
+    assert found[50 + gap, 10] != found[20, 20]
+    assert oversplit(mask)[1] == 2

@@ -59,6 +59,20 @@ def learn_depth(cut: npt.NDArray[np.int64], objects: int) -> float:
     return 0.0
 
 
+def mark_all(markers: npt.NDArray[np.int32], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """``markers`` (1, 2, ..), and each component of ``mask`` without any as one of its own.
+
+    Else a watershed would lose it: beside a large body, a thin filament has no maximum.
+    """
+    whole, count = ndimage.label(mask)
+    without = np.ones(count + 1, bool)
+    without[whole[markers > 0]] = False
+    without[0] = False
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[without] = int(markers.max(initial=0)) + 1 + np.arange(int(without.sum()))
+    return np.where(without[whole], numbers[whole], markers)
+
+
 def _merge_tree(
     mask: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -71,8 +85,10 @@ def _merge_tree(
     distance = ndimage.gaussian_filter(
         ndimage.distance_transform_edt(mask).astype(np.float32), SMOOTHING
     )
-    peaks, n = ndimage.label(local_maxima(distance) & mask, np.ones((3,) * mask.ndim))
-    basins = np.asarray(watershed(-distance, peaks, mask=mask), np.int32)
+    peaks, _ = ndimage.label(local_maxima(distance) & mask, np.ones((3,) * mask.ndim))
+    markers = mark_all(np.asarray(peaks, np.int32), mask)
+    n = int(markers.max(initial=0))
+    basins = np.asarray(watershed(-distance, markers, mask=mask), np.int32)
     heights = np.zeros(n + 1)
     np.maximum.at(heights, basins.ravel(), distance.ravel())
     parents, rises = np.arange(n + 1), np.full(n + 1, np.inf)

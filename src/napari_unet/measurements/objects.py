@@ -15,7 +15,7 @@ from skimage.segmentation import watershed
 
 from napari_unet.annotations.holes import fill_holes
 from napari_unet.annotations.objects import components, drop_small, renumber
-from napari_unet.annotations.splitting import split
+from napari_unet.annotations.splitting import mark_all, split
 from napari_unet.errors import UserError
 
 Array = npt.NDArray[Any]
@@ -125,14 +125,14 @@ def _by_distance(mask: Mask, apart: float, spacing: Sequence[float] | None) -> O
     # Background beyond the border of the frame would cut what lies there.
     distance = ndimage.distance_transform_edt(mask, sampling=sampling)
     distance = ndimage.gaussian_filter(distance.astype(np.float32), SMOOTHING / sampling)
-    whole, count = ndimage.label(mask)
+    whole, _ = ndimage.label(mask)
     near = max(1, round(apart))
     places = peak_local_max(
         distance, min_distance=near, labels=whole, num_peaks=mask.size, exclude_border=False
     )
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(places.T)] = np.arange(1, len(places) + 1)
-    return _flooded(-distance, markers, mask, whole, count)
+    return np.asarray(watershed(-distance, mark_all(markers, mask), mask=mask), np.int32)
 
 
 def _by_probability(mask: Mask, probability: Array, rise: float) -> Objects:
@@ -140,20 +140,8 @@ def _by_probability(mask: Mask, probability: Array, rise: float) -> Objects:
     # h-maxima (Soille 2003, 6.3.4): those that rise by less are flattened away.
     lowered = reconstruction(height - np.float32(max(rise, 1e-6)), height)
     tops, _ = ndimage.label(local_maxima(lowered) & mask, np.ones((3,) * mask.ndim))
-    whole, count = ndimage.label(mask)
-    return _flooded(-height, np.asarray(tops, np.int32), mask, whole, count)
-
-
-def _flooded(relief: Array, markers: Objects, mask: Mask, whole: Array, count: int) -> Objects:
-    """Watershed; a component without any marker stays one object."""
-    without = np.ones(count + 1, bool)
-    without[whole[markers > 0]] = False
-    without[0] = False
-    last = int(markers.max())
-    numbers = np.zeros(count + 1, np.int32)
-    numbers[without] = last + 1 + np.arange(int(without.sum()))
-    flooded = np.asarray(watershed(relief, markers, mask=mask), np.int32)
-    return np.where(without[whole], numbers[whole], flooded)
+    markers = mark_all(np.asarray(tops, np.int32), mask)
+    return np.asarray(watershed(-height, markers, mask=mask), np.int32)
 
 
 def _filled(ids: Array, largest: int) -> Objects:
