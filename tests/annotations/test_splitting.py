@@ -122,3 +122,25 @@ def test_a_filament_beside_a_body_is_not_lost(gap: int) -> None:
     assert len(np.unique(found[50 + gap, 10:110])) == 1
     assert found[50 + gap, 10] != found[20, 20]
     assert oversplit(mask)[1] == 2
+
+
+def stacked(thickness: float) -> np.ndarray:
+    """Two balls that overlap, one above the other, in slices of a thickness."""
+    z, y, x = np.meshgrid(np.arange(0, 68, thickness), np.arange(44), np.arange(44), indexing="ij")
+    middle = (y - 22) ** 2 + (x - 22) ** 2
+    return np.asarray(((z - 22) ** 2 + middle < 196) | ((z - 44) ** 2 + middle < 196))
+
+
+def test_thick_slices_are_as_thick_as_they_are() -> None:
+    for thickness in (1.0, 3.0):
+        mask, voxel = stacked(thickness), (thickness, 1.0, 1.0)
+        found = split(mask, 1.5, voxel)
+        assert len(np.unique(found)) == 3
+        assert found[round(22 / thickness), 22, 22] != found[round(44 / thickness), 22, 22]
+        cut, objects = oversplit(mask, voxel)
+        assert (cut[DEPTHS.index(1.5)], objects) == (1, 1)
+
+
+def test_cubes_need_no_voxel() -> None:
+    mask = discs((24, 18, 8), (24, 31, 8), size=48, dims=3)
+    np.testing.assert_array_equal(split(mask, 0.75, (1.0, 1.0, 1.0)), split(mask, 0.75))

@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.feature import peak_local_max
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
@@ -17,6 +16,7 @@ from napari_unet.annotations.holes import fill_holes
 from napari_unet.annotations.objects import components, drop_small, renumber
 from napari_unet.annotations.splitting import mark_all, split
 from napari_unet.errors import UserError
+from napari_unet.measurements.peaks import peaks
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -108,28 +108,23 @@ def _separated(
     mask = fill_holes(mask, recipe.largest_hole)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
+    voxel = np.ones(mask.ndim) if spacing is None else np.asarray(spacing, float) / min(spacing)
     if recipe.method == "distance":
-        return _by_distance(mask, recipe.apart, spacing)
+        return _by_distance(mask, recipe.apart, voxel)
     if recipe.method == "probability":
         assert probability is not None
         return _by_probability(mask, probability, recipe.rise)
     if recipe.method == "necks" and recipe.depth > 0:
-        return split(mask, recipe.depth)
+        # As the model's own objects: planes count pixels, volumes follow their voxels.
+        return split(mask, recipe.depth, tuple(voxel.tolist()) if mask.ndim == 3 else ())
     return components(mask)
 
 
-def _by_distance(mask: Mask, apart: float, spacing: Sequence[float] | None) -> Objects:
-    sampling = np.ones(mask.ndim)
-    if spacing is not None:
-        sampling = np.asarray(spacing, float) / min(spacing)
+def _by_distance(mask: Mask, apart: float, voxel: Array) -> Objects:
     # Background beyond the border of the frame would cut what lies there.
-    distance = ndimage.distance_transform_edt(mask, sampling=sampling)
-    distance = ndimage.gaussian_filter(distance.astype(np.float32), SMOOTHING / sampling)
-    whole, _ = ndimage.label(mask)
-    near = max(1, round(apart))
-    places = peak_local_max(
-        distance, min_distance=near, labels=whole, num_peaks=mask.size, exclude_border=False
-    )
+    distance = ndimage.distance_transform_edt(mask, sampling=voxel)
+    distance = ndimage.gaussian_filter(distance.astype(np.float32), SMOOTHING / voxel)
+    places = peaks(distance, ndimage.label(mask)[0], apart, voxel)
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(places.T)] = np.arange(1, len(places) + 1)
     return np.asarray(watershed(-distance, mark_all(markers, mask), mask=mask), np.int32)

@@ -101,7 +101,7 @@ class TrainingPlane:
     def oversplit(self) -> tuple[npt.NDArray[np.int64], int]:
         """See :func:`napari_unet.annotations.splitting.oversplit`; of a part of a large plane."""
         part = self._looked_at()
-        return oversplit((part != 0) & (part != UNLABELLED))
+        return oversplit((part != 0) & (part != UNLABELLED), self.voxel)
 
     @cached_property
     def holes(self) -> tuple[npt.NDArray[np.int64], int]:
