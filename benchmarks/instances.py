@@ -26,8 +26,8 @@ from scipy import ndimage
 from skimage.segmentation import find_boundaries, watershed
 
 from napari_unet import train
+from napari_unet.annotations.holes import fill_holes
 from napari_unet.annotations.objects import components, drop_small, grow_back
-from napari_unet.annotations.splitting import fill_holes
 from napari_unet.measurements.objects import Recipe, make_objects
 from napari_unet.model.model import Model
 

@@ -218,6 +218,17 @@ def test_train_tells_what_happens_and_returns_a_model() -> None:
     assert model.predict(image).shape == (2, 64, 64)
 
 
+def test_objects_with_holes_keep_them() -> None:
+    image, labels = squares()
+    assert nu.train([image], [labels], kind="objects", **FAST).header.largest_hole == 18 * 18
+    for y, x in ((6, 6), (6, 36), (36, 6), (36, 36)):
+        labels[y + 6 : y + 12, x + 6 : x + 12] = 0
+    model = nu.train([image], [labels], kind="objects", **FAST)
+    found = model.objects(np.stack([labels == 0, labels > 0]).astype(np.float32))
+    np.testing.assert_array_equal(found > 0, labels > 0)
+    assert found.max() == 4
+
+
 def test_the_kind_is_guessed_with_a_notice() -> None:
     image, labels = squares()
     notices: list[Any] = []

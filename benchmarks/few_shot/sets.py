@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from benchmarks.common import data, read
 
+from napari_unet.annotations.holes import hole_sizes, learn_largest_hole
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.annotations.splitting import learn_depth, oversplit
 from napari_unet.annotations.targets import make_target
@@ -79,9 +80,13 @@ class Task:
             return None
         sizes = [np.unique(p.labels[p.labels > 0], return_counts=True)[1] for p in self.train]
         median = float(np.median(np.concatenate(sizes)))
-        found = [oversplit(self.target(p) == 1) for p in self.train]
+        targets = [self.target(p) for p in self.train]
+        found = [oversplit(target == 1) for target in targets]
         cut, n = np.sum([c for c, _ in found], axis=0), sum(n for _, n in found)
-        return Objects(round(DROPPED_BELOW * median), learn_depth(cut, n), round(median))
+        holes = np.concatenate([hole_sizes(target)[0] for target in targets])
+        return Objects(
+            round(DROPPED_BELOW * median), learn_depth(cut, n), learn_largest_hole(holes, n, median)
+        )
 
     def target(self, pair: Pair) -> npt.NDArray[np.uint8]:
         """The class map of a labelled image: 1 = object or cell; a line between touching ids."""

@@ -74,6 +74,14 @@ def test_specks_and_classes() -> None:
     assert objects_from_probability(probability, min_size=4).max() == 1
 
 
+def test_filling_joins_nothing() -> None:
+    y, x = np.mgrid[:80, :80] - 40
+    apart = (np.hypot(y, x) < 35) & (abs(x - 2 * y) > 1)
+    probability = np.stack([~apart, apart]).astype(np.float32)
+    assert objects_from_probability(probability, 50).max() == 2
+    assert objects_from_probability(probability, 50, largest_hole=500).max() == 2
+
+
 def test_gaps_that_reach_the_edge_of_the_image_are_closed() -> None:
     apart = np.zeros((5, 9), np.int32)
     apart[:, :4], apart[:, 5:] = 1, 2

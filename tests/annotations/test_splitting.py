@@ -12,7 +12,6 @@ from skimage.morphology import h_maxima
 from napari_unet.annotations.splitting import (
     DEPTHS,
     SMOOTHING,
-    fill_holes,
     learn_depth,
     oversplit,
     split,
@@ -95,17 +94,6 @@ def test_the_depth_leaves_training_objects_whole() -> None:
     assert learn_depth(np.array([9, 1, *[0] * (len(DEPTHS) - 2)]), 100) == DEPTHS[1]
 
 
-def test_holes_are_filled_up_to_a_size() -> None:
-    ring = discs((40, 40, 15)) & ~discs((40, 40, 5))
-    hole = int(discs((40, 40, 5)).sum())
-    assert fill_holes(ring, hole).sum() == discs((40, 40, 15)).sum()
-    assert np.array_equal(fill_holes(ring, hole - 1), ring)
-    assert np.array_equal(fill_holes(ring, 0), ring)
-    open_one = np.ones((5, 5), bool)
-    open_one[2, 3:] = False
-    assert np.array_equal(fill_holes(open_one, 100), open_one)
-
-
 def test_lobed_cells_stay_whole_and_are_cut_where_two_hang_together() -> None:
     y, x = np.mgrid[:120, :260]
 
@@ -122,3 +110,37 @@ def test_lobed_cells_stay_whole_and_are_cut_where_two_hang_together() -> None:
     found = split(pair, depth)
     assert len(np.unique(found)) == 3  # with the background
     assert found[60, 22] == found[60, 80] != found[60, 180]
+
+
+@pytest.mark.parametrize("gap", [1, 2])
+def test_a_filament_beside_a_body_is_not_lost(gap: int) -> None:
+    mask = np.zeros((80, 120), bool)
+    mask[10:50, 10:110] = True
+    mask[50 + gap, 10:110] = True
+    found = split(mask, 1.0)
+    assert ((found > 0) == mask).all()
+    assert len(np.unique(found[50 + gap, 10:110])) == 1
+    assert found[50 + gap, 10] != found[20, 20]
+    assert oversplit(mask)[1] == 2
+
+
+def stacked(thickness: float) -> np.ndarray:
+    """Two balls that overlap, one above the other, in slices of a thickness."""
+    z, y, x = np.meshgrid(np.arange(0, 68, thickness), np.arange(44), np.arange(44), indexing="ij")
+    middle = (y - 22) ** 2 + (x - 22) ** 2
+    return np.asarray(((z - 22) ** 2 + middle < 196) | ((z - 44) ** 2 + middle < 196))
+
+
+def test_thick_slices_are_as_thick_as_they_are() -> None:
+    for thickness in (1.0, 3.0):
+        mask, voxel = stacked(thickness), (thickness, 1.0, 1.0)
+        found = split(mask, 1.5, voxel)
+        assert len(np.unique(found)) == 3
+        assert found[round(22 / thickness), 22, 22] != found[round(44 / thickness), 22, 22]
+        cut, objects = oversplit(mask, voxel)
+        assert (cut[DEPTHS.index(1.5)], objects) == (1, 1)
+
+
+def test_cubes_need_no_voxel() -> None:
+    mask = discs((24, 18, 8), (24, 31, 8), size=48, dims=3)
+    np.testing.assert_array_equal(split(mask, 0.75, (1.0, 1.0, 1.0)), split(mask, 0.75))

@@ -43,6 +43,25 @@ def test_an_object_of_which_most_lies_in_the_margin_is_not_invented() -> None:
     assert scores["seg"] == 1  # invented objects cost nothing
 
 
+@pytest.mark.parametrize("hole", [0, 6])
+def test_the_rule_for_objects_is_that_of_the_training(hole: int, tmp_path: Path) -> None:
+    from benchmarks.few_shot.sets import Objects, Task
+    from imageio.v3 import imwrite
+    from small_training import data_of
+
+    from napari_unet.images.image import Image
+    from napari_unet.training.data import LabelledImage
+
+    ids = cells().astype(np.uint8)
+    ids[10 : 10 + hole, 10 : 10 + hole] = 0
+    imwrite(tmp_path / "one.png", ids)
+    task = Task("", "", "objects", (), lambda _: [(tmp_path / "one.png",) * 2])
+    data = data_of([LabelledImage(Image("i", ids, "yx"), Image("i", ids, "yx"), "objects", True)])
+    median = data.median_object_size()
+    assert task.objects == Objects(round(0.1 * median), data.split_depth(), data.largest_hole())
+    assert task.objects.largest_hole == (18 if hole else round(median))
+
+
 def test_membranes() -> None:
     from benchmarks.few_shot.scoring import membrane_scores
     from benchmarks.few_shot.sets import Pair

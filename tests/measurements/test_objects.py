@@ -88,6 +88,25 @@ def test_volumes_and_thick_slices() -> None:
     assert make_objects(volume, Recipe()).max() == 1
 
 
+@pytest.mark.parametrize("recipe", [Recipe("distance", apart=10), Recipe("necks", depth=1.5)])
+@pytest.mark.parametrize("thickness", [1.0, 4.0])
+def test_what_lies_above_one_another_is_separated(recipe: Recipe, thickness: float) -> None:
+    z, y, x = np.meshgrid(np.arange(0, 68, thickness), np.arange(44), np.arange(44), indexing="ij")
+    middle = (y - 22) ** 2 + (x - 22) ** 2
+    balls = ((z - 20) ** 2 + middle < 196) | ((z - 44) ** 2 + middle < 196)
+    # The unit is of no account: half the size in all directions is the same picture.
+    spacing = (thickness / 2, 0.5, 0.5)
+    assert make_objects(balls.astype(np.uint8), recipe, spacing).max() == 2
+
+
+def test_planes_are_cut_in_pixels() -> None:
+    necks, mask = Recipe("necks", depth=1.0), pair().astype(np.uint8)
+    for spacing in ((4.0, 1.0), (1.0, 4.0)):
+        np.testing.assert_array_equal(
+            make_objects(mask, necks, spacing), make_objects(mask, necks, None)
+        )
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("value", [0, 1])
 def test_nothing_and_everything(method: Any, value: int) -> None:

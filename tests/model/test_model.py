@@ -242,6 +242,17 @@ def test_objects_models_separate_and_drop(noise: Callable[..., Any]) -> None:
     assert model.objects(probability).max() == 1
 
 
+def test_objects_of_volumes_are_cut_by_the_size_of_their_voxels() -> None:
+    z, y, x = np.meshgrid(np.arange(0, 68, 4), np.arange(44), np.arange(44), indexing="ij")
+    middle = (y - 22) ** 2 + (x - 22) ** 2
+    balls = ((z - 20) ** 2 + middle < 196) | ((z - 44) ** 2 + middle < 196)
+    probability = np.stack([~balls, balls]).astype(np.float32)
+    model = make("zyx", kind="objects", dims=3)
+    for spacing, objects in ((None, 1), ((2.0, 0.5, 0.5), 2)):
+        model.header = model.header.model_copy(update={"spacing": spacing, "split_depth": 1.5})
+        assert model.objects(probability).max() == objects
+
+
 def damaged(tmp_path: Path, **changes: Any) -> str:
     """The sentence about a file whose header or weights were changed."""
     model = make()

@@ -10,7 +10,8 @@ from small_training import data_of, labelled, recipe
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
-from napari_unet.training.data import HeldOut, LabelledImage
+from napari_unet.images.normalise import choose_normalisation
+from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
 from napari_unet.training.sampler import draw_batch
 from napari_unet.training.validation import GUARD, apply_hold_out, plan_hold_out
 
@@ -48,6 +49,39 @@ def test_objects_bring_boundary_weights_and_sizes() -> None:
     assert plane.boundary.max() > 0
     assert data.median_object_size() > 10
     assert data_of(labelled(kind="classes")).median_object_size() == 0
+
+
+def test_holes_of_labelled_objects_are_not_filled() -> None:
+    y, x = np.mgrid[:64, :64]
+    ids = np.zeros((64, 64), np.uint8)
+    for number, middle in enumerate((16, 47), 1):
+        distance = np.hypot(y - middle, x - middle)
+        ids[(distance < 13) & (distance >= 7)] = number
+    hole = int((np.hypot(y - 16, x - 16) < 7).sum())
+    [one] = labelled(kind="objects")
+
+    def data(ids: np.ndarray, complete: bool) -> TrainingData:
+        return data_of([LabelledImage(one.image, Image("image0", ids, "yx"), "objects", complete)])
+
+    assert data(ids, True).largest_hole() == hole // 2
+    assert data(np.where(np.hypot(y - 16, x - 16) < 7, 1, ids), True).largest_hole() == hole // 2
+    # Nobody said that the holes are background.
+    unknown = data(ids, False)
+    assert unknown.largest_hole() == round(unknown.median_object_size())
+    assert data_of(labelled(kind="classes")).largest_hole() == 0
+
+
+@pytest.mark.parametrize("voxel", [(), (4.0, 1.0, 1.0)])
+def test_necks_are_as_deep_as_the_voxels_are_long(voxel: tuple[float, ...]) -> None:
+    z, y, x = np.meshgrid(np.arange(0, 68, 4), np.arange(44), np.arange(44), indexing="ij")
+    middle = (y - 22) ** 2 + (x - 22) ** 2
+    one_object = ((z - 20) ** 2 + middle < 196) | ((z - 44) ** 2 + middle < 196)
+    image = Image("image0", one_object.astype(np.uint8) * 200, "zyx", 3)
+    labels = Image("image0", one_object.astype(np.uint8), "zyx", 3)
+    data = TrainingData(choose_normalisation([image]), voxel=voxel)
+    data.add(LabelledImage(image, labels, "objects", True))
+    # Only where slices are thick is there a neck along z, which must not be cut here.
+    assert data.split_depth() == (9.0 if voxel else 0.75)
 
 
 def test_new_labels_are_seen_after_refresh() -> None:

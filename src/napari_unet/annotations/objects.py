@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import expand_labels
 
-from napari_unet.annotations.splitting import fill_holes, split
+from napari_unet.annotations.holes import fill_holes
+from napari_unet.annotations.splitting import split
 
 
 def components(mask: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
@@ -69,18 +71,20 @@ def objects_from_probability(
     *,
     split_depth: float = 0.0,
     largest_hole: int = 0,
+    voxel: Sequence[float] = (),
 ) -> npt.NDArray[np.int32]:
     """Instances over all foreground classes; int32 (y, x) or (z, y, x), ids 1, 2, .. without gaps.
 
     ``probability``: (class, y, x) or (class, z, y, x), class 0 = background. Foreground is where
     another class is the most probable, and enclosed background of at most ``largest_hole`` pixels.
-    The objects are its connected components, with ``split_depth`` > 0 cut at their necks (see
-    :func:`~napari_unet.annotations.splitting.split`), of at least ``min_size`` pixels. With
-    ``separated`` the network has learned lines of background between touching objects: gaps of one
-    or two pixels between objects are then given back to them; the outer edges stay where they are.
+    The objects are its connected components, with ``split_depth`` > 0 cut at their necks (for it
+    and ``voxel`` see :func:`~napari_unet.annotations.splitting.split`), of at least ``min_size``
+    pixels. With ``separated`` the network has learned lines of background between touching objects:
+    gaps of one or two pixels between objects are then given back to them; the outer edges stay
+    where they are.
     """
     foreground = fill_holes(np.argmax(probability, axis=0) != 0, largest_hole)
-    objects = split(foreground, split_depth) if split_depth > 0 else components(foreground)
+    objects = split(foreground, split_depth, voxel) if split_depth > 0 else components(foreground)
     objects = drop_small(objects, min_size)
     if separated:
         objects = grow_back(objects, _narrow_gaps(objects))

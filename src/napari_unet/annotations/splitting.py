@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -17,14 +19,17 @@ TOLERATED = 0.02
 """Part of the training objects that may be cut by mistake."""
 
 
-def split(mask: npt.NDArray[np.bool_], depth: float) -> npt.NDArray[np.int32]:
+def split(
+    mask: npt.NDArray[np.bool_], depth: float, voxel: Sequence[float] = ()
+) -> npt.NDArray[np.int32]:
     """Objects of a mask (y, x) or (z, y, x), ids from 1 with gaps: components, cut at their necks.
 
     The watershed of the smoothed distance to the background, from all its maxima that rise by
     ``depth`` pixels or more above the saddle to a higher one. A neck is thus cut when it is
-    narrower than both bodies by about twice ``depth``.
+    narrower than both bodies by about twice ``depth``. ``voxel``: length of a voxel along each
+    axis, in that of the shortest, which is then the unit of ``depth``; empty = all alike.
     """
-    basins, parents, rises = _merge_tree(mask)
+    basins, parents, rises = _merge_tree(mask, voxel)
     joined = np.where(rises < depth, parents, np.arange(len(parents)))
     while True:  # a basin that joins one that joins another
         farther = joined[joined]
@@ -33,12 +38,14 @@ def split(mask: npt.NDArray[np.bool_], depth: float) -> npt.NDArray[np.int32]:
         joined = farther
 
 
-def oversplit(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], int]:
+def oversplit(
+    mask: npt.NDArray[np.bool_], voxel: Sequence[float] = ()
+) -> tuple[npt.NDArray[np.int64], int]:
     """How many components of ``mask`` :func:`split` would cut, by DEPTHS, and how many there are.
 
     Each component is taken for one object.
     """
-    _, parents, rises = _merge_tree(mask)
+    _, parents, rises = _merge_tree(mask, voxel)
     whole = np.isinf(rises[1:])
     owners = parents
     while not np.array_equal(owners[owners], owners):
@@ -59,22 +66,22 @@ def learn_depth(cut: npt.NDArray[np.int64], objects: int) -> float:
     return 0.0
 
 
-def fill_holes(mask: npt.NDArray[np.bool_], largest: int) -> npt.NDArray[np.bool_]:
-    """``mask`` with enclosed background of at most ``largest`` pixels filled."""
-    if largest < 1:
-        return mask
-    holes, _ = ndimage.label(~mask)
-    sizes = np.bincount(holes.ravel())
-    small = sizes <= largest
-    small[0] = False
-    for axis in range(mask.ndim):
-        for end in (0, -1):
-            small[np.unique(holes.take(end, axis))] = False  # open at the border of the image
-    return np.asarray(mask | small[holes], bool)
+def mark_all(markers: npt.NDArray[np.int32], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """``markers`` (1, 2, ..), and each component of ``mask`` without any as one of its own.
+
+    Else a watershed would lose it: beside a large body, a thin filament has no maximum.
+    """
+    whole, count = ndimage.label(mask)
+    without = np.ones(count + 1, bool)
+    without[whole[markers > 0]] = False
+    without[0] = False
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[without] = int(markers.max(initial=0)) + 1 + np.arange(int(without.sum()))
+    return np.where(without[whole], numbers[whole], markers)
 
 
 def _merge_tree(
-    mask: npt.NDArray[np.bool_],
+    mask: npt.NDArray[np.bool_], voxel: Sequence[float]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Basins of the smoothed distance to the background, and how they hang together.
 
@@ -82,11 +89,15 @@ def _merge_tree(
     the level falls, and by how much its maximum rises above the place where they meet; infinite for
     the highest of each component (and for the background, 0).
     """
+    lengths = np.asarray(voxel or (1.0,) * mask.ndim)
     distance = ndimage.gaussian_filter(
-        ndimage.distance_transform_edt(mask).astype(np.float32), SMOOTHING
+        ndimage.distance_transform_edt(mask, sampling=lengths).astype(np.float32),
+        SMOOTHING / lengths,
     )
-    peaks, n = ndimage.label(local_maxima(distance) & mask, np.ones((3,) * mask.ndim))
-    basins = np.asarray(watershed(-distance, peaks, mask=mask), np.int32)
+    peaks, _ = ndimage.label(local_maxima(distance) & mask, np.ones((3,) * mask.ndim))
+    markers = mark_all(np.asarray(peaks, np.int32), mask)
+    n = int(markers.max(initial=0))
+    basins = np.asarray(watershed(-distance, markers, mask=mask), np.int32)
     heights = np.zeros(n + 1)
     np.maximum.at(heights, basins.ravel(), distance.ravel())
     parents, rises = np.arange(n + 1), np.full(n + 1, np.inf)

@@ -209,7 +209,7 @@ def finish(
         preset=recipe.model_dump(mode="json"),
         min_object_size=round(DROPPED_BELOW * object_size),
         split_depth=trainer.data.split_depth() if kind == "objects" else 0.0,
-        largest_hole=round(object_size),
+        largest_hole=trainer.data.largest_hole() if kind == "objects" else 0,
         history=_history(trainer),
         provenance=Provenance(
             created=now(),

@@ -9,13 +9,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.feature import peak_local_max
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
+from napari_unet.annotations.holes import fill_holes
 from napari_unet.annotations.objects import components, drop_small, renumber
-from napari_unet.annotations.splitting import fill_holes, split
+from napari_unet.annotations.splitting import mark_all, split
 from napari_unet.errors import UserError
+from napari_unet.measurements.peaks import peaks
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -107,31 +108,26 @@ def _separated(
     mask = fill_holes(mask, recipe.largest_hole)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
+    voxel = np.ones(mask.ndim) if spacing is None else np.asarray(spacing, float) / min(spacing)
     if recipe.method == "distance":
-        return _by_distance(mask, recipe.apart, spacing)
+        return _by_distance(mask, recipe.apart, voxel)
     if recipe.method == "probability":
         assert probability is not None
         return _by_probability(mask, probability, recipe.rise)
     if recipe.method == "necks" and recipe.depth > 0:
-        return split(mask, recipe.depth)
+        # As the model's own objects: planes count pixels, volumes follow their voxels.
+        return split(mask, recipe.depth, tuple(voxel.tolist()) if mask.ndim == 3 else ())
     return components(mask)
 
 
-def _by_distance(mask: Mask, apart: float, spacing: Sequence[float] | None) -> Objects:
-    sampling = np.ones(mask.ndim)
-    if spacing is not None:
-        sampling = np.asarray(spacing, float) / min(spacing)
+def _by_distance(mask: Mask, apart: float, voxel: Array) -> Objects:
     # Background beyond the border of the frame would cut what lies there.
-    distance = ndimage.distance_transform_edt(mask, sampling=sampling)
-    distance = ndimage.gaussian_filter(distance.astype(np.float32), SMOOTHING / sampling)
-    whole, count = ndimage.label(mask)
-    near = max(1, round(apart))
-    places = peak_local_max(
-        distance, min_distance=near, labels=whole, num_peaks=mask.size, exclude_border=False
-    )
+    distance = ndimage.distance_transform_edt(mask, sampling=voxel)
+    distance = ndimage.gaussian_filter(distance.astype(np.float32), SMOOTHING / voxel)
+    places = peaks(distance, ndimage.label(mask)[0], apart, voxel)
     markers = np.zeros(mask.shape, np.int32)
     markers[tuple(places.T)] = np.arange(1, len(places) + 1)
-    return _flooded(-distance, markers, mask, whole, count)
+    return np.asarray(watershed(-distance, mark_all(markers, mask), mask=mask), np.int32)
 
 
 def _by_probability(mask: Mask, probability: Array, rise: float) -> Objects:
@@ -139,20 +135,8 @@ def _by_probability(mask: Mask, probability: Array, rise: float) -> Objects:
     # h-maxima (Soille 2003, 6.3.4): those that rise by less are flattened away.
     lowered = reconstruction(height - np.float32(max(rise, 1e-6)), height)
     tops, _ = ndimage.label(local_maxima(lowered) & mask, np.ones((3,) * mask.ndim))
-    whole, count = ndimage.label(mask)
-    return _flooded(-height, np.asarray(tops, np.int32), mask, whole, count)
-
-
-def _flooded(relief: Array, markers: Objects, mask: Mask, whole: Array, count: int) -> Objects:
-    """Watershed; a component without any marker stays one object."""
-    without = np.ones(count + 1, bool)
-    without[whole[markers > 0]] = False
-    without[0] = False
-    last = int(markers.max())
-    numbers = np.zeros(count + 1, np.int32)
-    numbers[without] = last + 1 + np.arange(int(without.sum()))
-    flooded = np.asarray(watershed(relief, markers, mask=mask), np.int32)
-    return np.where(without[whole], numbers[whole], flooded)
+    markers = mark_all(np.asarray(tops, np.int32), mask)
+    return np.asarray(watershed(-height, markers, mask=mask), np.int32)
 
 
 def _filled(ids: Array, largest: int) -> Objects:

@@ -32,6 +32,7 @@ from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.prediction.two_looks import looking_twice
 from napari_unet.speed import way_for_prediction
+from napari_unet.training.volumes import relative
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,7 @@ class Model:
             separated=self.header.label_kind == "objects",
             split_depth=self.header.split_depth,
             largest_hole=self.header.largest_hole,
+            voxel=relative(self.header.spacing) if self.header.dims == 3 else (),
         )
 
     def predict(

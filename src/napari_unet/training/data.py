@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
 from napari_unet.annotations.checks import check_labels
+from napari_unet.annotations.holes import hole_sizes, learn_largest_hole
 from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.annotations.splitting import learn_depth, oversplit
 from napari_unet.annotations.targets import make_target
@@ -26,7 +27,7 @@ Key = tuple[str, Index]
 
 CANDIDATES = 4096
 LOOKED_AT = {2: 2048, 3: 128}
-"""Pixels along each axis of a plane that are looked at for how its objects can be cut."""
+"""Pixels along each axis of a plane that are looked at for necks and holes of its objects."""
 KEPT_IN_MEMORY = 64 * 2**20
 """Planes of up to this many bytes are read once; larger ones piece by piece, every time."""
 
@@ -99,8 +100,16 @@ class TrainingPlane:
     @cached_property
     def oversplit(self) -> tuple[npt.NDArray[np.int64], int]:
         """See :func:`napari_unet.annotations.splitting.oversplit`; of a part of a large plane."""
-        part = self.truth[(slice(LOOKED_AT[self.truth.ndim]),) * self.truth.ndim]
-        return oversplit((part != 0) & (part != UNLABELLED))
+        part = self._looked_at()
+        return oversplit((part != 0) & (part != UNLABELLED), self.voxel)
+
+    @cached_property
+    def holes(self) -> tuple[npt.NDArray[np.int64], int]:
+        """See :func:`napari_unet.annotations.holes.hole_sizes`; of the same part."""
+        return hole_sizes(self._looked_at())
+
+    def _looked_at(self) -> npt.NDArray[np.uint8]:
+        return self.truth[(slice(LOOKED_AT[self.truth.ndim]),) * self.truth.ndim]
 
     @property
     def key(self) -> Key:
@@ -326,6 +335,14 @@ class TrainingData:
             return 0.0
         cut = np.sum([c for c, _ in looked_at], axis=0)
         return learn_depth(cut, sum(n for _, n in looked_at))
+
+    def largest_hole(self) -> int:
+        """Up to which size holes can be filled without those of the labelled objects."""
+        looked_at = [p.holes for p in self.planes.values() if len(p.object_sizes)]
+        if not looked_at:
+            return 0
+        sizes = np.concatenate([found for found, _ in looked_at])
+        return learn_largest_hole(sizes, sum(n for _, n in looked_at), self.median_object_size())
 
     def median_object_size(self) -> float:
         """Median number of pixels of the labelled objects; 0 without objects."""
