@@ -167,6 +167,11 @@ class Trainer:
             self.learner.add_classes(self.data.classes())
         self._balance = self._class_balance()
 
+    def forget(self, image: str) -> None:
+        """Nothing is learnt from an image any more."""
+        self.data.remove(image)
+        self._balance = self._class_balance()
+
     def averaged(self) -> nn.Module:
         """The averaged network in evaluation mode, to be kept: batch statistics estimated anew.
 
