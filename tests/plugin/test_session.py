@@ -141,6 +141,15 @@ def test_classes_keep_colours_in_all_layers(session: Session, entry: Any) -> Non
     assert one.layer.selected_label == 3
 
 
+def test_the_engine_is_told_what_classes_are_called(session: Session, engine: Any) -> None:
+    session.start_engine()
+    session.add_class("vessel")
+    session.rename_class(2, name="artery", color="#123456")
+    told = engine.of("set_classes")
+    assert [[c.name for c in one.classes][2:] for one in told] == [["vessel"], ["artery"]]
+    assert told[-1].classes[2].color == "#123456"
+
+
 def test_removing_the_image_forgets_it(session: Session, entry: Any) -> None:
     session.new_labels(entry)
     session.viewer.layers.remove(entry.layer)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
-from small_training import labelled, make_trainer
+from small_training import labelled, make_trainer, recipe
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from napari_unet.images.image import Image
 from napari_unet.networks import registry
 from napari_unet.start.general import general_weights
+from napari_unet.training import first_answer
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Fitted, Preview, Progress
 from napari_unet.training.first_answer import (
+    BATCHES,
     PENALTY,
     fit_last_layer,
     last_layer,
     logistic_regression,
+    undeformed,
 )
 from napari_unet.training.presets import preset
 from napari_unet.training.sampler import Batch
+from napari_unet.training.schedule import seed_of_step
 
 
 @pytest.mark.parametrize("number", [2, 3])
@@ -152,3 +158,72 @@ def test_what_predicts_is_what_was_fitted() -> None:
         trainer.data.reader("image0", ()), (96, 96), ((0, 96), (0, 96))
     )
     assert ((found.argmax(0) == 0) == (ids > 0)).mean() > 0.9
+
+
+def strokes_far_apart(classes: int) -> LabelledImage:
+    """One stroke of each class in an image that is many pieces wide."""
+    side = 64 * classes
+    labels = np.zeros((64, side), np.uint8)
+    for value in range(classes):
+        labels[24:30, 64 * value + 30 : 64 * value + 36] = value + 1
+    grey = np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8)
+    return LabelledImage(Image("wide", grey, "yx"), Image("wide", labels, "yx"), "scribbles")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_painted_class_is_left_out_of_the_fit(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven strokes, four pieces: others are drawn for what these do not hold."""
+    trainer = make_trainer(
+        [strokes_far_apart(7)],
+        preset=recipe(tile=32, batch=2),
+        classes=8,  # the last is named and not painted
+        validation="none",
+        new_head=True,
+        seed=seed,
+    )
+    fitted: list[Batch] = []
+
+    def spy(batches: list[Batch], generator: torch.Generator) -> bool:
+        fitted.extend(batches)
+        return True
+
+    monkeypatch.setattr(trainer.learner, "fit_last_layer", spy)
+    list(trainer.run(steps=1))
+    seen = torch.cat([b.classes[b.weights > 0] for b in fitted]).unique().tolist()
+    assert seen == list(range(7))
+    generator = torch.Generator().manual_seed(seed_of_step(seed + 2, 0))
+    for batch in fitted[:BATCHES]:  # the same as ever
+        usual = trainer._draw(undeformed(trainer.preset), generator)
+        assert torch.equal(batch.images, usual.images)
+    assert all(batch.images.shape == fitted[0].images.shape for batch in fitted)
+
+
+def test_nothing_more_is_drawn_where_no_class_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(labelled(2), new_head=True)
+    numbers: list[int] = []
+
+    def spy(batches: list[Batch], generator: torch.Generator) -> bool:
+        numbers.append(len(batches))
+        return True
+
+    monkeypatch.setattr(trainer.learner, "fit_last_layer", spy)
+    list(trainer.run(steps=1))
+    assert numbers == [BATCHES]
+
+
+def test_a_class_of_few_pixels_is_not_thinned_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_answer, "MOST_PIXELS", 200)
+    network, batch = network_and_batch(2)
+    batch.classes[0, :2, :2] = 2
+    given: list[torch.Tensor] = []
+
+    def spy(features: torch.Tensor, classes: torch.Tensor, *rest: Any, **more: Any) -> Any:
+        given.append(classes)
+        return logistic_regression(features, classes, *rest, **more)
+
+    monkeypatch.setattr(first_answer, "logistic_regression", spy)
+    assert fit(network, batch)
+    assert given[0].unique().tolist() == [0, 1, 2]
+    assert len(given[0]) <= 204

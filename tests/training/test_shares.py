@@ -10,12 +10,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
-from small_training import labelled, make_trainer, recipe
+from small_training import data_of, labelled, make_trainer, recipe
 
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.training import shares
 from napari_unet.training.data import HeldOut
-from napari_unet.training.shares import TRUST, bearable, image_shares, not_held_out, piece_of
+from napari_unet.training.shares import (
+    TRUST,
+    bearable,
+    image_shares,
+    not_held_out,
+    piece_of,
+    places_to_look,
+)
 
 
 @settings(max_examples=20, deadline=None)
@@ -51,6 +58,31 @@ def test_what_was_painted_is_not_forgotten() -> None:
     assert bearable(shift, np.stack([1 - unsure, unsure]), classes) == 0
     some = bearable(shift / 12, np.stack([1 - unsure, unsure]), classes)
     assert 0 < some < 1
+
+
+def test_nothing_is_shifted_where_a_painted_class_was_not_looked_at() -> None:
+    classes = np.zeros(100, np.intp)
+    said = np.repeat([[0.9], [0.1]], 100, 1)
+    assert bearable(np.array([0.5, -3.0]), said, classes) == 0
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3, 8, 11])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_every_class_is_looked_at_however_many_planes_there_are(
+    planes: int, everywhere: bool
+) -> None:
+    images = labelled(planes, "scribbles")
+    for one in images[1:] if not everywhere else []:
+        labels = np.asarray(one.labels.data)
+        labels[labels == 2] = 0  # the discs are painted in the first image only
+    data = data_of(images)
+    pieces = places_to_look(list(data.planes.values()), (16, 16))
+    if everywhere:
+        assert len({plane.key for plane, _ in pieces}) == min(planes, shares.LOOKED_AT)
+    held = [set(plane.read_labels(box)[0].ravel().astype(int)) for plane, box in pieces]
+    for value in (0, 1):
+        assert sum(value in some for some in held) >= 2
+    assert len({(plane.key, box) for plane, box in pieces}) == len(pieces)
 
 
 def test_of_strokes_the_rare_class_is_said_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +142,8 @@ def test_what_is_held_out_is_not_looked_at() -> None:
     plane.hold_out(HeldOut(((10, 40), (20, 64))), 4)
     seen = np.zeros(plane.shape, bool)
     for number in range(40):
-        box = piece_of(plane, (24, 24), number)
-        assert box == piece_of(plane, (24, 24), number)
+        box = piece_of(plane, (24, 24), number % 2, number)
+        assert box == piece_of(plane, (24, 24), number % 2, number)
         inside = tuple(slice(a, b) for a, b in box)
         seen[inside] |= not_held_out(plane, box).reshape(seen[inside].shape)
     assert not seen[10:40, 20:64].any()

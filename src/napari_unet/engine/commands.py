@@ -99,6 +99,13 @@ class FirstAnswer(Message):
     device: str = "auto"
 
 
+class SetClasses(Message):
+    """Other names or colours, or one class more, for the model in training."""
+
+    type: Literal["set_classes"] = "set_classes"
+    classes: tuple[ClassInfo, ...]
+
+
 class PauseTraining(Message):
     type: Literal["pause_training"] = "pause_training"
 

@@ -10,7 +10,7 @@ from napari_unet.engine.protocol import Event, NoticeGiven
 from napari_unet.engine.workspace import Workspace
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image, Index
-from napari_unet.training.data import LabelledImage
+from napari_unet.training.data import ANOTHER_RANGE, LabelledImage
 from napari_unet.training.trainer import Trainer
 
 
@@ -27,10 +27,17 @@ class FreshLabels:
         self._trainer, self._workspace = trainer, workspace
         self.channels = labelled[0].image.channels
         """Of the images that training began with; others need as many."""
-        self._known = {one.image.name: one for one in labelled}
+        self._known = {
+            one.image.name: one for one in labelled if trainer.data.knows(one.image.name)
+        }
+        self._last = labelled[0]
+        ids = ((workspace.id_of(name), name) for name in self._known)
+        self._names = {id: name for id, name in ids if id is not None}
+        """By id: an image may be called otherwise by now, what is learnt from is not."""
         self._replaced: dict[str, None] = {}
         self._changed: dict[tuple[str, Index], None] = {}
         self._faults: dict[tuple[str, Index], str] = {}
+        self._refused: dict[str, str] = {}
         self._noted = 0
         self._updated = self._cost = 0.0
 
@@ -42,19 +49,23 @@ class FreshLabels:
 
     @property
     def images(self) -> list[Image]:
-        """The images that have labels."""
-        return [one.image for one in self._known.values()]
+        """The images that have labels; without any, the last one that had."""
+        return [one.image for one in self._labelled]
 
     @property
     def kind(self) -> LabelKind:
         """The kind of all labels; where they differ, what they all become: classes."""
-        kinds = {one.kind for one in self._known.values()}
+        kinds = {one.kind for one in self._labelled}
         return kinds.pop() if len(kinds) == 1 else "classes"
+
+    @property
+    def _labelled(self) -> list[LabelledImage]:
+        return list(self._known.values()) or [self._last]
 
     def changed(self, id: str, index: Index) -> None:
         """The user painted on a plane."""
-        name = self._workspace.name(id)
-        if name in self._known:
+        name = self._names.get(id)
+        if name is not None:
             self._changed[(name, index)] = None
         elif id in self._workspace.labels:
             self.replaced(id)
@@ -65,11 +76,18 @@ class FreshLabels:
 
     def removed(self, id: str) -> None:
         """An image, or its labels, are gone."""
-        name = self._workspace.name(id)
         self._replaced.pop(id, None)
-        if name is not None and self._known.pop(name, None) is not None:
-            self._trainer.data.remove(name)
+        self._refused.pop(id, None)
+        self._forget(id)
+
+    def _forget(self, id: str) -> None:
+        """Nothing is learnt from an image any more, whatever it was called."""
+        name = self._names.pop(id, None)
+        if name is not None:
+            self._last = self._known.pop(name, self._last)
+            self._trainer.forget(name)
             self._changed = {key: None for key in self._changed if key[0] != name}
+            self._faults = {k: text for k, text in self._faults.items() if k[0] != name}
 
     def learn(self) -> Iterator[Event]:
         """Take in what has changed; at least half the time is left for training."""
@@ -95,17 +113,18 @@ class FreshLabels:
         return [self._notice(note, "info") for note in notes]
 
     def _take_in(self, id: str) -> Iterator[Event]:
+        self._forget(id)
         if id not in self._workspace.labels or not self._workspace.labels[id].any():
             return
         labelled = self._workspace.labelled_image(id)
         image, data = labelled.image, self._trainer.data
-        if image.channels != self.channels:
-            message = (
-                f"{image.name}: it has {image.channels} channels, the training began with "
-                f"{self.channels}; its labels are not used."
-            )
-            yield self._notice(message, "warning")
+        objection = self._objection(image)
+        if objection is not None:
+            if self._refused.get(id) != objection:  # not again with every stroke
+                self._refused[id] = objection
+                yield self._notice(f"{image.name}: {objection}", "warning")
             return
+        self._names[id] = image.name
         self._known[image.name] = labelled
         try:
             data.add(labelled)
@@ -114,6 +133,17 @@ class FreshLabels:
             indices = list(image.indices())
         for index in indices:
             yield from self._update(image.name, index)
+
+    def _objection(self, image: Image) -> str | None:
+        """Why this training cannot learn from an image; None if it can."""
+        if image.channels != self.channels:
+            return (
+                f"it has {image.channels} channels, the training began with {self.channels}; its "
+                "labels are not used."
+            )
+        if self._trainer.data.normalisation.doubts(image) is not None:
+            return ANOTHER_RANGE
+        return None
 
     def _update(self, name: str, index: Index) -> Iterator[Event]:
         try:

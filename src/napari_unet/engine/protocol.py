@@ -29,6 +29,7 @@ from napari_unet.engine.commands import RemoveLabels as RemoveLabels
 from napari_unet.engine.commands import ResetTraining as ResetTraining
 from napari_unet.engine.commands import ResumeTraining as ResumeTraining
 from napari_unet.engine.commands import SaveModel as SaveModel
+from napari_unet.engine.commands import SetClasses as SetClasses
 from napari_unet.engine.commands import SetLabels as SetLabels
 from napari_unet.engine.commands import Shutdown as Shutdown
 from napari_unet.engine.commands import StartTraining as StartTraining
@@ -67,6 +68,7 @@ Command = Annotated[
     | LabelsChanged
     | RemoveLabels
     | StartTraining
+    | SetClasses
     | PauseTraining
     | ResumeTraining
     | StopTraining

@@ -48,6 +48,8 @@ class TrainingRun:
         self.trainer = trainer
         self.labels = FreshLabels(trainer, workspace, labelled)
         self.phase: Literal["running", "paused", "ended"] = "ended"
+        self.classes = command.classes
+        """What the user calls them, background first."""
         self._workspace, self._command = workspace, command
         self._events: Iterator[told.Event] = iter(())
         self._stopping = False
@@ -70,6 +72,7 @@ class TrainingRun:
     def go_on(self, command: StartTraining) -> None:
         """Train from here, with the limits and the checkpoint file of ``command``."""
         self._command, self._stopping = command, False
+        self.classes = command.classes
         self._events = self.trainer.run(steps=command.steps, budget=command.budget)
         self.phase = "running"
 
@@ -95,7 +98,7 @@ class TrainingRun:
 
     def model(self) -> Model:
         """The model of this moment; training does not change it."""
-        classes = [ClassDescription(name=c.name, color=c.color) for c in self._command.classes]
+        classes = [ClassDescription(name=c.name, color=c.color) for c in self.classes]
         hashes = {image.name: self._hash(image) for image in self.labels.images}
         return finish(
             self.trainer,

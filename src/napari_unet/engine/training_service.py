@@ -19,6 +19,7 @@ from napari_unet.engine.protocol import (
     RemoveLabels,
     ResetTraining,
     ResumeTraining,
+    SetClasses,
     SetLabels,
     StartTraining,
     StopTraining,
@@ -191,6 +192,8 @@ class TrainingService:
             case ResetTraining():
                 self._run = self._loaded = None
                 self._emit(TrainingReset())
+            case SetClasses() if run is not None:
+                run.classes = command.classes
             case LabelsChanged() if run is not None:
                 run.labels.changed(command.image, command.index)
             case OpenImage() if run is not None and command.id in self._workspace.labels:

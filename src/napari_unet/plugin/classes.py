@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unet.engine.protocol import ClassInfo
+from napari_unet.engine.protocol import ClassInfo, SetClasses
 from napari_unet.model.header import default_classes
 from napari_unet.plugin import labels
 
@@ -55,6 +55,8 @@ def _changed(session: Session) -> None:
         if colors is not None:
             one.layer.colormap = colors
     session.project.update_classes(session.labels.values(), session.classes)
+    if session.engine.alive:
+        session.send(SetClasses(classes=tuple(session.classes)))
     looking = session.looking
     if looking.array is not None and len(looking.array) != len(session.classes):
         looking.again()  # the engine writes one plane a class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,10 @@ Key = tuple[str, Index]
 CANDIDATES = 4096
 LOOKED_AT = {2: 2048, 3: 128}
 """Pixels along each axis of a plane that are looked at for necks and holes of its objects."""
+ANOTHER_RANGE = (
+    "its grey values are far from those that this training began with, so its labels are not used: "
+    "begin anew (Reset, then Train) to learn from all images."
+)
 KEPT_IN_MEMORY = 64 * 2**20
 """Planes of up to this many bytes are read once; larger ones piece by piece, every time."""
 
@@ -229,6 +233,26 @@ class TrainingData:
         self._images.pop(name, None)
         for key in [k for k in self.planes if k[0] == name]:
             del self.planes[key]
+
+    def go_on_with(self, normalisation: Normalisation) -> None:
+        """Take the constants of a saved training, whose weights know no others.
+
+        Images that they do not suit are left out; where they suit none, the new ones stay.
+        """
+        doubtful = [n for n, one in self._images.items() if normalisation.doubts(one.image)]
+        if len(doubtful) == len(self._images):
+            self.notes.append(
+                "The grey values of these images are far from those of the saved training: the "
+                "network has to learn theirs anew."
+            )
+            return
+        missing = self.normalisation.mark_missing
+        self.normalisation = replace(normalisation, mark_missing=missing)
+        for name in doubtful:
+            self.remove(name)
+            self.notes.append(f"{name}: {ANOTHER_RANGE}")
+        for plane in self.planes.values():
+            plane.normalisation = self.normalisation.for_image(plane.image, plane.index)
 
     def refresh(self, name: str, index: Index) -> TrainingPlane | None:
         """Read the labels of one plane anew; None when it has none (any more)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
@@ -20,11 +21,14 @@ from torch.nn.functional import one_hot
 
 from napari_unet.prediction.device import autocast
 from napari_unet.training.averaging import fresh_statistics
+from napari_unet.training.data import TrainingData
 from napari_unet.training.presets import Preset
 from napari_unet.training.sampler import Batch
 
 BATCHES = 2
 MOST_PIXELS = 5_000
+RARE_PIXELS = 100
+"""Of a class that would have none among these."""
 PENALTY = 3e-2
 """Of moving away from the start weights' own last layer: it may be right already, and with few
 strokes there is much to learn by heart."""
@@ -46,6 +50,16 @@ _AS_THEY_ARE = {
 def undeformed(recipe: Preset) -> Preset:
     """The recipe for pieces of the images as they are."""
     return recipe.model_copy(update=_AS_THEY_ARE)
+
+
+def left_out(batches: Sequence[Batch], data: TrainingData, classes: int) -> list[int]:
+    """Classes that are labelled in ``data`` and in none of ``batches``.
+
+    The fit would take it that they are nowhere.
+    """
+    seen = {value for b in batches for value in b.classes[b.weights > 0].tolist()}
+    total = sum(plane.trained[:classes] for plane in data.planes.values())
+    return [int(value) for value in np.flatnonzero(total) if value not in seen]
 
 
 def last_layer(network: nn.Module) -> nn.Conv2d | nn.Conv3d | None:
@@ -82,7 +96,8 @@ def fit_last_layer(
     if len(classes.unique()) < 2 or not bool(features.isfinite().all()):  # type: ignore[no-untyped-call]
         return False
     if len(classes) > MOST_PIXELS:
-        some = torch.randperm(len(classes), generator=generator)[:MOST_PIXELS]
+        order = torch.randperm(len(classes), generator=generator)
+        some = torch.cat([order[:MOST_PIXELS], *_rare(classes, order)])
         features, classes, weights = features[some], classes[some], weights[some]
     weight, bias = logistic_regression(
         features,
@@ -134,6 +149,13 @@ def logistic_regression(
     best = torch.from_numpy(found.x).reshape(old.shape)
     weight = (best[:size] / spread[:, None]).T.contiguous()
     return weight, best[size] - weight @ middle
+
+
+def _rare(classes: Tensor, order: Tensor) -> list[Tensor]:
+    """What is taken beyond the first of ``order``, lest a class with few pixels goes missing."""
+    left = order[MOST_PIXELS:]
+    lost = set(classes.tolist()) - set(classes[order[:MOST_PIXELS]].tolist())
+    return [left[classes[left] == value][:RARE_PIXELS] for value in sorted(lost)]
 
 
 @torch.no_grad()

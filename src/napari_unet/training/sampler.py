@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,7 @@ def draw_batch(
     balance: Tensor,
     generator: torch.Generator,
     device: torch.device,
+    around: Sequence[int] = (),
 ) -> Batch:
     """The batch of :func:`draw`."""
     return draw(
@@ -57,6 +59,7 @@ def draw_batch(
         balance=balance,
         generator=generator,
         device=device,
+        around=around,
     ).batch
 
 
@@ -70,12 +73,14 @@ def draw(
     balance: Tensor,
     generator: torch.Generator,
     device: torch.device,
+    around: Sequence[int] = (),
 ) -> Draw:
     """Draw ``batch`` deformed pieces whose output is ``output`` pixels large.
 
     Every plane with labels is as likely as any other. ``preset.rare`` of the pieces are placed
     around a pixel of a class drawn evenly, so that rare classes are seen; the others around any
-    labelled pixel. What lies outside a plane is its mirror image without labels.
+    labelled pixel. What lies outside a plane is its mirror image without labels. ``around``: the
+    pieces are placed around these classes in turn, which are labelled, and around no others.
     """
     planes = [p for p in data.planes.values() if p.candidates]
     if not planes:
@@ -83,9 +88,11 @@ def draw(
     size = tuple(n + 2 * b for n, b in zip(output, border, strict=True))
     half = reach(size, preset)
     images, labels, chosen, centres = [], [], [], []
-    for _ in range(batch):
-        plane = planes[int(torch.randint(len(planes), (), generator=generator))]
-        corner = _place(plane, output, preset.rare, generator)
+    for number in range(batch):
+        value = around[number % len(around)] if around else None
+        fit = planes if value is None else [p for p in planes if value in p.candidates]
+        plane = fit[int(torch.randint(len(fit), (), generator=generator))]
+        corner = _place(plane, output, preset.rare, generator, value)
         window: Box = tuple(
             (c - h, c + h + n % 2) for c, h, n in zip(corner, half, size, strict=True)
         )
@@ -108,15 +115,24 @@ def draw(
 
 
 def _place(
-    plane: TrainingPlane, output: tuple[int, ...], rare: float, generator: torch.Generator
+    plane: TrainingPlane,
+    output: tuple[int, ...],
+    rare: float,
+    generator: torch.Generator,
+    value: int | None,
 ) -> tuple[int, ...]:
-    """Centre of a piece of the plane; it holds a labelled pixel, rarely near its own edge."""
+    """Centre of a piece of the plane; it holds a labelled pixel, rarely near its own edge.
+
+    ``value``: one of this class; None = as :func:`draw` says.
+    """
 
     def below(n: int) -> int:
         return int(torch.randint(n, (), generator=generator))
 
     groups = list(plane.candidates.values())
-    if float(torch.rand((), generator=generator)) < rare:
+    if value is not None:
+        places = plane.candidates[value]
+    elif float(torch.rand((), generator=generator)) < rare:
         places = groups[below(len(groups))]
     else:
         pick = below(sum(len(g) for g in groups))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -85,11 +85,7 @@ def follow_images(
     if head is None or head.bias is None or labelled >= COMPLETE or not (counts > 0).all():
         return network
     trained = counts * balance / (counts * balance).sum()
-    chosen = [planes[number % len(planes)] for number in range(LOOKED_AT)]
-    places = [
-        (plane, piece_of(plane, output, number // len(planes)))
-        for number, plane in enumerate(chosen)
-    ]
+    places = places_to_look(planes, output)
     seen, painted, classes = [], [], []
     for start in range(0, LOOKED_AT, batch):
         some = places[start : start + batch]
@@ -115,8 +111,10 @@ def bearable(shift: Array, probability: Array, classes: npt.NDArray[np.intp]) ->
 
     ``probability``: (C, N) of pixels of known ``classes``, before the shift. A network that tells
     little apart yet would find nothing but the common class: of no class may it forget more than
-    ``LOST``.
+    ``LOST``. Where a class has no pixel here, nobody would see it vanish: nothing is shifted then.
     """
+    if not np.bincount(classes, minlength=len(shift)).all():
+        return 0.0
 
     def found(part: float) -> Array:
         best = (np.log(probability + 1e-9) + part * shift[:, None]).argmax(0)
@@ -137,14 +135,29 @@ def _shifted(network: nn.Module, shift: Array) -> nn.Module:
     return moved
 
 
-def piece_of(plane: TrainingPlane, side: tuple[int, ...], number: int) -> Box:
-    """Around a painted pixel, of each class in turn; always the same for the same number.
+def places_to_look(
+    planes: Sequence[TrainingPlane], side: tuple[int, ...]
+) -> list[tuple[TrainingPlane, Box]]:
+    """Pieces around painted pixels; of each class in turn, and from as many planes as possible.
 
     Whoever paints knows where there is something to be seen.
     """
+    classes = sorted({value for plane in planes for value in plane.candidates})
+    places = []
+    for number in range(LOOKED_AT):
+        turn, first = divmod(number, len(planes))
+        # One class further with every round, lest a plane shows the same one again and again.
+        value = classes[(first + turn) % len(classes)]
+        order = [*planes[first:], *planes[:first]]
+        plane = next(p for p in order if value in p.candidates)
+        places.append((plane, piece_of(plane, side, value, number)))
+    return places
+
+
+def piece_of(plane: TrainingPlane, side: tuple[int, ...], value: int, number: int) -> Box:
+    """Around a painted pixel of class ``value``; always the same for the same number."""
     random = np.random.default_rng(zlib.crc32(repr((plane.key, number)).encode()))
-    groups = list(plane.candidates.values())
-    places = groups[number % len(groups)]
+    places = plane.candidates[value]
     pixel = np.unravel_index(int(places[random.integers(len(places))]), plane.truth.shape)
     corners = [
         min(max(0, int(p) + low - s // 2), max(0, n - s))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.evaluation.intervals import ScoreInterval
+from napari_unet.images.normalise import Normalisation
 from napari_unet.training.data import HeldOut
 from napari_unet.training.events import Validation
 from napari_unet.training.validation import HoldOut
@@ -31,6 +32,7 @@ def state_of(trainer: Trainer, validator: Validator) -> dict[str, Any]:
         "batch": trainer.batch,
         "tile": list(trainer.tile),
         "losses": trainer.losses[:],
+        "normalisation": _constants(trainer.data.normalisation),
         "scaler": trainer.learner.scaler.state_dict(),
     } | validator.values()
     return {"tensors": snapshot["tensors"], "values": values}
@@ -54,7 +56,16 @@ def restore(trainer: Trainer, validator: Validator, state: dict[str, Any]) -> No
     trainer.losses = [float(v) for v in values["losses"]]
     if learner.scaler.is_enabled() and values.get("scaler"):
         learner.scaler.load_state_dict(values["scaler"])
+    known = values.get("normalisation")
+    if known is not None:  # older files lack it
+        low, high = tuple(known["low"]), tuple(known["high"])
+        trainer.data.go_on_with(Normalisation(known["method"], low, high))
     validator.load(values)
+
+
+def _constants(normalisation: Normalisation) -> dict[str, Any]:
+    low, high = list(normalisation.low), list(normalisation.high)
+    return {"method": normalisation.method, "low": low, "high": high}
 
 
 def optimiser_tensors(optimiser: Any) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,7 @@ from napari_unet.training.events import (
     Started,
     Validation,
 )
-from napari_unet.training.first_answer import BATCHES, undeformed
+from napari_unet.training.first_answer import BATCHES, left_out, undeformed
 from napari_unet.training.learner import Learner
 from napari_unet.training.memory import NO_MEMORY, within_memory
 from napari_unet.training.pace import Pace
@@ -165,6 +165,11 @@ class Trainer:
             self._validator.take_in(plane, self.seed)
         if self.data.classes() > self.classes:
             self.learner.add_classes(self.data.classes())
+        self._balance = self._class_balance()
+
+    def forget(self, image: str) -> None:
+        """Nothing is learnt from an image any more."""
+        self.data.remove(image)
         self._balance = self._class_balance()
 
     def averaged(self) -> nn.Module:
@@ -320,7 +325,9 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed_of_step(self.seed + 1, self.step))
         return self.learner.learn(self._draw(self.preset.at(self.step), generator))
 
-    def _draw(self, recipe: Preset, generator: torch.Generator) -> Batch:
+    def _draw(
+        self, recipe: Preset, generator: torch.Generator, around: Sequence[int] = ()
+    ) -> Batch:
         return draw_batch(
             self.data,
             recipe,
@@ -330,6 +337,7 @@ class Trainer:
             balance=self._balance,
             generator=generator,
             device=self.device,
+            around=around,
         )
 
     def _fit_last_layer(self) -> bool:
@@ -339,6 +347,10 @@ class Trainer:
         try:
             pieces = undeformed(self.preset)
             batches = [self._draw(pieces, generator) for _ in range(BATCHES)]
+            missing = left_out(batches, self.data, self.classes)
+            for start in range(0, len(missing), self.batch):
+                some = missing[start : start + self.batch]
+                batches.append(self._draw(pieces, generator, some))
             self.fitted = self.learner.fit_last_layer(batches, generator)
         except Exception as error:
             if not is_out_of_memory(error):
