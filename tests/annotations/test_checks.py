@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.annotations.checks import check_labels, n_classes
+from napari_unet.annotations.checks import check_labels, holds_other_values, n_classes
 
 
 def codes(labels: np.ndarray, kind: str, **more: object) -> tuple[np.ndarray, dict[str, str]]:
@@ -24,6 +24,17 @@ def test_a_0_255_mask() -> None:
     assert repaired.tolist() == [[0, 1, 0, 2]]
     assert found["mask-0-255"] == "note"
     assert codes(mask, "scribbles")[1]["mask-0-255"] == "error"
+
+
+def test_255_in_a_part_of_classes_is_not_labelled() -> None:
+    part = np.array([[0, 255, 0, 255]], np.uint8)
+    repaired, found = codes(part, "classes", mask=False)
+    assert repaired.tolist() == part.tolist()
+    assert found == {}
+    assert codes(part[:, 1:2], "classes", mask=False)[1] == {}
+    assert codes(part, "scribbles", mask=False)[1]["mask-0-255"] == "error"
+    assert not holds_other_values(part)
+    assert holds_other_values(part + 1)
 
 
 def test_a_binary_mask_where_objects_are_needed() -> None:

@@ -197,6 +197,16 @@ def test_an_image_that_was_renamed_is_not_learnt_from_twice(engine: Engine) -> N
     assert [image.name for image in engine.service.model().header.provenance.images] == ["renamed"]
 
 
+def test_images_that_swap_names_are_both_learnt_from(engine: Engine) -> None:
+    engine.open("b", scene())
+    engine.label("b", PAINTED // 2)
+    engine.start()
+    for id, name in (("b", "between"), ("a", "b"), ("b", "a")):
+        engine.open(id, scene(), name=name)
+    engine.advance()
+    assert engine.counts == {"b": [640, 640, 0], "a": [640, 0, 0]}
+
+
 def test_a_model_knows_what_its_classes_are_called_by_now(engine: Engine) -> None:
     engine.start()
     vessel = ClassInfo(name="vessel", color="#00ff00")

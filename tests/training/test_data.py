@@ -162,3 +162,63 @@ def test_batches(border: int) -> None:
     assert set(batch.classes.unique().tolist()) <= {0, 1}
     assert (batch.weights > 0).any()
     assert (batch.weights == 0).any()
+
+
+def stack_of(labels: np.ndarray, name: str = "stack", complete: bool = True) -> LabelledImage:
+    grey = np.random.default_rng(0).integers(0, 255, labels.shape).astype(np.uint8)
+    axes = "tyx"[-labels.ndim :]
+    image, marked = Image(name, grey, axes), Image(name, labels, axes)
+    return LabelledImage(image, marked, "classes", complete)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_255_is_not_labelled_in_any_plane_of_a_stack_of_classes(first: int) -> None:
+    labels = np.zeros((3, 64, 64), np.uint8)
+    labels[first, 10:30, 10:30] = 1
+    labels[:2, 40:] = 255
+    labels[2] = 255
+    data = data_of([stack_of(labels)])
+    unlabelled = 24 * 64
+    assert {key: plane.labelled[:2].tolist() for key, plane in data.planes.items()} == {
+        ("stack", (first,)): [64 * 64 - unlabelled - 400, 400],
+        ("stack", (1 - first,)): [64 * 64 - unlabelled, 0],
+    }
+    assert not data.notes
+
+
+def test_a_stack_of_0_and_255_is_a_mask() -> None:
+    labels = np.zeros((2, 64, 64), np.uint8)
+    labels[0, 40:] = 255
+    data = data_of([stack_of(labels)])
+    assert [plane.labelled[:2].tolist() for plane in data.planes.values()] == [
+        [40 * 64, 24 * 64],
+        [64 * 64, 0],
+    ]
+    assert "255 was taken as class 1" in data.notes[0]
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_was_taken_as_a_mask_is_read_again_when_other_values_come(complete: bool) -> None:
+    labels = np.zeros((2, 64, 64), np.uint8)
+    labels[:, 40:] = 255
+    data = data_of([stack_of(labels, complete=complete)])
+    assert data.planes["stack", (1,)].labelled[1] == 24 * 64
+    data.planes["stack", (1,)].hold_out(HeldOut(((0, 16), (0, 16))), 4)
+    labels[0, 10:20] = 1
+    data.refresh("stack", (0,))
+    assert data.planes["stack", (0,)].labelled[1] == 640
+    if complete:
+        again = data.planes["stack", (1,)]
+        assert again.labelled[:2].tolist() == [40 * 64, 0]
+        assert again.trained[0] == 40 * 64 - 20 * 20
+    else:  # of background or class 1 nothing is known there
+        assert ("stack", (1,)) not in data.planes
+    assert "255 counts as not labelled" in data.notes[-1]
+
+
+def test_a_mask_beside_classes_of_another_image_is_told() -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    mask[40:] = 255
+    data = data_of([stack_of(mask, "mask"), stack_of(mask // 255, "classes")])
+    assert data.planes["mask", ()].labelled[1] == 0
+    assert "all images alike" in data.notes[-1]

@@ -205,6 +205,15 @@ def test_any_other_fault_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "\n" not in failed.message
 
 
+def test_a_single_pixel_at_the_deepest_level_is_one_sentence() -> None:
+    one = {"tile": 16, "arguments": {"depth": 4}}
+    failed = events_of(make_trainer(preset=recipe(**one, batch=1)), steps=1)[-1]
+    assert isinstance(failed, Failed)
+    assert failed.message.startswith("A step sees too few pixels")
+    assert failed.details == ""
+    assert isinstance(events_of(make_trainer(preset=recipe(**one)), steps=1)[-1], Finished)
+
+
 def test_no_memory_for_the_smallest_step_fails_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

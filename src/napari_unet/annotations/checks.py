@@ -47,13 +47,16 @@ def check_labels(
     kind: LabelKind,
     spatial_shape: tuple[int, ...],
     classes: int | None = None,
+    mask: bool = True,
 ) -> tuple[npt.NDArray[Any], list[Finding]]:
     """Labels as integers, repaired, and what was found; never raises for what the labels hold.
 
     ``labels`` must have the shape ``spatial_shape`` of the image, (y, x) or (z, y, x). ``classes``
     is the number of classes, background included, that are expected; None: up to the greatest
-    there is. Returns uint8 for scribbles and classes, int32 for objects; the array that was given
-    when there is an error, which then is the last finding.
+    there is. ``mask`` False: these are part of labels that hold other values than 0 and 255, so
+    that 255 in classes means not labelled, whatever this part looks like. Returns uint8 for
+    scribbles and classes, int32 for objects; the array that was given when there is an error,
+    which then is the last finding.
     """
     notes: list[Finding] = []
     try:
@@ -77,7 +80,7 @@ def check_labels(
             )
         if kind == "objects":
             return _objects(whole, values, notes), notes
-        return _classes(whole, values, kind, classes, notes), notes
+        return _classes(whole, values, kind, classes, notes, mask), notes
     except _UnusableError as unusable:
         return labels, [*notes, unusable.finding]
 
@@ -97,6 +100,11 @@ def n_classes(labels_list: Iterable[npt.NDArray[Any]], kind: LabelKind) -> int:
 def is_mask(values: npt.NDArray[Any]) -> bool:
     """True for the sorted different values of a mask that is 0 and 255, or all 255."""
     return bool(len(values)) and values[-1] == 255 and all(v in (0, 255) for v in values[:3])
+
+
+def holds_other_values(labels: npt.NDArray[Any]) -> bool:
+    """True where a value is neither 0 nor 255: the whole that these belong to is no such mask."""
+    return bool(((labels != 0) & (labels != 255)).any())
 
 
 def _times(shape: Iterable[int]) -> str:
@@ -174,9 +182,10 @@ def _classes(
     kind: LabelKind,
     classes: int | None,
     notes: list[Finding],
+    mask: bool,
 ) -> npt.NDArray[np.uint8]:
     first = 1 if kind == "scribbles" else 0  # the value of class 0
-    if is_mask(values):
+    if is_mask(values) and (mask or kind == "scribbles"):
         if kind == "scribbles":
             raise _UnusableError(
                 "mask-0-255",
@@ -189,6 +198,8 @@ def _classes(
         labels = labels != 0
         values = np.minimum(values, 1)
     present = values[values != (0 if kind == "scribbles" else UNLABELLED)]
+    if not len(present):  # a part of which nothing is labelled
+        return labels.astype(np.uint8)
     last = classes if classes is not None else MAX_CLASSES
     if present[-1] - first >= last:
         raise _UnusableError("too-many-classes", _too_many(present, first, classes))

@@ -97,6 +97,8 @@ class FreshLabels:
             return
         began = time.monotonic()
         replaced, self._replaced = self._replaced, {}
+        for id in replaced:  # all of them first: one may have taken the name of another
+            self._forget(id)
         for id in replaced:
             yield from self._take_in(id)
         changed, self._changed = self._changed, {}
@@ -113,7 +115,6 @@ class FreshLabels:
         return [self._notice(note, "info") for note in notes]
 
     def _take_in(self, id: str) -> Iterator[Event]:
-        self._forget(id)
         if id not in self._workspace.labels or not self._workspace.labels[id].any():
             return
         labelled = self._workspace.labelled_image(id)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.annotations.boundary_weights import boundary_weights, class_balance
-from napari_unet.annotations.checks import check_labels
+from napari_unet.annotations.checks import check_labels, holds_other_values
 from napari_unet.annotations.holes import hole_sizes, learn_largest_hole
 from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.annotations.splitting import learn_depth, oversplit
@@ -91,6 +91,8 @@ class TrainingPlane:
     """Pixels of each class in ``truth``."""
     trained: npt.NDArray[np.int64] = field(init=False, repr=False)
     """Pixels of each class in ``classes``."""
+    guard: int = field(init=False, default=0)
+    """Width of the band around what is held out."""
 
     def __post_init__(self) -> None:
         self.labelled = _counts(self.truth)
@@ -128,7 +130,7 @@ class TrainingPlane:
 
         Along an axis with longer voxels the band has fewer of them.
         """
-        self.held_out = held_out
+        self.held_out, self.guard = held_out, guard
         self.classes, self.trained = self.truth, self.labelled
         if held_out is not None:
             self.classes = self.truth.copy()
@@ -220,11 +222,18 @@ class TrainingData:
         self.planes: dict[Key, TrainingPlane] = {}
         self.notes: list[str] = []
         self._images: dict[str, LabelledImage] = {}
+        self._masks: set[Key] | None = set()
+        """Planes whose 255 was taken as class 1. None once classes with other values are known: a
+        plane of such labels may look like a mask, but 255 in it is not labelled."""
 
     def add(self, labelled: LabelledImage) -> None:
         """Add an image or replace it with its new labels."""
         self.remove(labelled.image.name)
         self._images[labelled.image.name] = labelled
+        if labelled.kind == "classes" and self._masks is not None:
+            planes = (labelled.labels.read(index)[0] for index in labelled.image.indices())
+            if any(holds_other_values(plane) for plane in planes):
+                self._no_masks()
         for index in labelled.image.indices():
             self.refresh(labelled.image.name, index)
 
@@ -265,14 +274,22 @@ class TrainingData:
             self.planes.pop((name, index), None)
             return None
         if not nothing:
-            labels, findings = check_labels(labels, kind, image.spatial_shape)
+            if kind == "classes" and self._masks is not None and holds_other_values(labels):
+                self._no_masks()
+            masks = self._masks is not None or kind != "classes"
+            labels, findings = check_labels(labels, kind, image.spatial_shape, mask=masks)
             for finding in findings:
                 if finding.level == "error":
                     raise UserError(f"{name}: {finding.message}")
+                if kind == "classes" and finding.code == "mask-0-255" and self._masks is not None:
+                    self._masks.add((name, index))
                 note = f"{name}: {finding.message}"
                 if finding.code != "missing-class" and note not in self.notes:
                     self.notes.append(note)
         target = make_target(labels, kind, complete=labelled.complete, regions=regions)
+        if (target.classes == UNLABELLED).all():
+            self.planes.pop((name, index), None)
+            return None
         window = _bounding_box(target.classes != UNLABELLED)
         inside = tuple(slice(a, b) for a, b in window)
         boundary, sizes = None, np.zeros(0, np.int64)
@@ -296,6 +313,20 @@ class TrainingData:
         )
         self.planes[plane.key] = plane
         return plane
+
+    def _no_masks(self) -> None:
+        """From now on 255 is not labelled; planes in which it was class 1 are read again."""
+        taken, self._masks = self._masks or set(), None
+        known = [self.planes[key] for key in sorted(taken) if key in self.planes]
+        for old in known:
+            plane = self.refresh(*old.key)
+            if plane is not None:
+                plane.hold_out(old.held_out, old.guard)
+        if known:
+            self.notes.append(
+                "Other labels hold more values than 0 and 255, so 255 counts as not labelled in "
+                "all of them: number the classes of all images alike."
+            )
 
     def knows(self, name: str) -> bool:
         """Whether there is an image of this name."""

@@ -37,6 +37,7 @@ from napari_unet.training.events import (
     Started,
     Validation,
 )
+from napari_unet.training.faults import in_words, too_small
 from napari_unet.training.first_answer import BATCHES, left_out, undeformed
 from napari_unet.training.learner import Learner
 from napari_unet.training.memory import NO_MEMORY, within_memory
@@ -233,8 +234,7 @@ class Trainer:
         except UserError as error:
             yield Failed(str(error))
         except Exception as error:
-            message = f"Training failed: {str(error) or type(error).__name__}"
-            yield Failed(NO_MEMORY if is_out_of_memory(error) else message, traceback.format_exc())
+            yield Failed(in_words(error), "" if too_small(error) else traceback.format_exc())
 
     def _loop(self, steps: int | None, budget: float | None, began: float) -> Iterator[Event]:
         first = self.step
