@@ -11,7 +11,8 @@ from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
-from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
+from napari_unet.training.data import LabelledImage, TrainingData
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.sampler import draw_batch
 from napari_unet.training.validation import GUARD, apply_hold_out, plan_hold_out
 

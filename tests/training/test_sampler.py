@@ -13,8 +13,9 @@ from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.training import sampler
-from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
+from napari_unet.training.data import LabelledImage, TrainingData
 from napari_unet.training.elastic import blurred
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.sampler import Batch, draw_batch
 
 STILL = recipe(

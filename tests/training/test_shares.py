@@ -14,7 +14,7 @@ from small_training import data_of, labelled, make_trainer, recipe
 
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.training import shares
-from napari_unet.training.data import HeldOut
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.shares import (
     TRUST,
     bearable,

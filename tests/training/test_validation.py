@@ -14,7 +14,8 @@ from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
 from napari_unet.networks import registry
 from napari_unet.prediction.predictor import Predictor
-from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
+from napari_unet.training.data import LabelledImage, TrainingData
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.validation import GUARD, apply_hold_out, block_of, plan_hold_out, validate
 
 ARGUMENTS = {"width": 2, "depth": 1, "padding": "same", "norm": "none", "dropout": 0.0}

@@ -9,8 +9,9 @@ from small_training import StepClock, data_of, labelled, make_trainer, recipe
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.images.image import Image
 from napari_unet.training import validation
-from napari_unet.training.data import HeldOut, LabelledImage
+from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Finished, Progress
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.validation import apply_hold_out, plan_hold_out, work
 from napari_unet.training.validator import OFTEN, SHARE, Validator
 

@@ -34,7 +34,8 @@ from napari_unet.model.model import Model, network_for
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
 from napari_unet.start.general import general_weights
-from napari_unet.training.data import HeldOut, LabelledImage, TrainingData, of_objects
+from napari_unet.training.data import LabelledImage, TrainingData, of_objects
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.presets import Preset, preset
 from napari_unet.training.trainer import Trainer
 from napari_unet.training.volumes import fit_to_volume

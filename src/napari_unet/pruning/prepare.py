@@ -15,7 +15,8 @@ from napari_unet.pruning.criteria import check_method
 from napari_unet.pruning.curve import geometric, parse_share
 from napari_unet.pruning.pruner import Pruner
 from napari_unet.pruning.tracing import check_prunable, widths_of, wiring_of
-from napari_unet.training.data import HeldOut, LabelledImage, TrainingData
+from napari_unet.training.data import LabelledImage, TrainingData
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.presets import Preset
 from napari_unet.training.validation import apply_hold_out, plan_hold_out
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from napari_unet.annotations.kinds import UNLABELLED
 from napari_unet.errors import UserError
 from napari_unet.images.tiling import Box
-from napari_unet.training.data import TrainingData, TrainingPlane
+from napari_unet.training.data import TrainingData
 from napari_unet.training.elastic import INTERPOLATION, reach, sample, sampling_grid, vary_greys
+from napari_unet.training.plane import TrainingPlane
 from napari_unet.training.presets import Preset
 
 

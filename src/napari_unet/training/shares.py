@@ -22,8 +22,9 @@ import torch
 from torch import nn
 
 from napari_unet.images.tiling import Box
-from napari_unet.training.data import TrainingData, TrainingPlane
+from napari_unet.training.data import TrainingData
 from napari_unet.training.first_answer import last_layer
+from napari_unet.training.plane import TrainingPlane
 
 Array = npt.NDArray[np.float64]
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]

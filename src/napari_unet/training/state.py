@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from napari_unet.evaluation.intervals import ScoreInterval
 from napari_unet.images.normalise import Normalisation
-from napari_unet.training.data import HeldOut
 from napari_unet.training.events import Validation
+from napari_unet.training.plane import HeldOut
 from napari_unet.training.validation import HoldOut
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from napari_unet.evaluation.intervals import pieces
 from napari_unet.evaluation.overlap import confusion, iou
 from napari_unet.images.image import Box
 from napari_unet.prediction.predictor import Predictor
-from napari_unet.training.data import HeldOut, Key, TrainingData, TrainingPlane
+from napari_unet.training.data import TrainingData
+from napari_unet.training.plane import HeldOut, Key, TrainingPlane
 
 GUARD = 16
 """Pixels around a held-out block whose labels are not trained on either; lengths of the shortest

@@ -7,8 +7,9 @@ from typing import Any
 
 from napari_unet.evaluation.intervals import score_interval
 from napari_unet.prediction.predictor import Predictor
-from napari_unet.training.data import TrainingData, TrainingPlane
+from napari_unet.training.data import TrainingData
 from napari_unet.training.events import Validation
+from napari_unet.training.plane import TrainingPlane
 from napari_unet.training.state import (
     hold_out_from,
     hold_out_values,
