@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 from small_models import make_model
 
 from napari_unet.core import fast_prediction, predict_files
@@ -17,7 +18,7 @@ from napari_unet.images.image import Image
 from napari_unet.model.model import Model
 from napari_unet.prediction import device
 from napari_unet.prediction.way import Way
-from napari_unet.speed import memory
+from napari_unet.speed import choosing, memory, trials
 from napari_unet.speed.trials import Choice
 
 ARGUMENTS = {"width": 2, "depth": 1, "padding": "same", "norm": "batch", "dropout": 0.0}
@@ -167,3 +168,82 @@ def test_measuring_that_fails_ends_no_prediction(
     for name in ("one", "two"):
         described(image, tmp_path / name, model)
     assert made == [1]
+
+
+def test_the_piece_that_is_looked_at_is_where_something_is(model: Model) -> None:
+    pixels = np.zeros((3, 600, 900), np.uint8)
+    pixels[2, -100:, -100:] = np.random.default_rng(0).integers(0, 255, (100, 100))
+    assert sample(model, Image("a", pixels, "tyx")).var() > 0
+    flat = np.full((600, 900), np.nan, np.float32)
+    flat[:260] = 3
+    assert np.isfinite(sample(model, Image("a", flat, "yx"))).all()
+
+
+def test_each_image_is_compared_with_float32_and_a_blank_one_decides_nothing(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(model, Way("bf16"))
+    folder = tmp_path / "images"
+    folder.mkdir()
+    tifffile.imwrite(folder / "0.tif", np.zeros((40, 60), np.uint8))
+    image.rename(folder / "a.tif")
+    seen: list[float] = []
+
+    def near(mean: float, changed: float) -> bool:
+        seen.append(mean)
+        return len(seen) == 1
+
+    monkeypatch.setattr(fast_prediction, "near", near)
+    found = described(folder, tmp_path / "out", model)
+    assert len(seen) == 2
+    assert found["precision"] == "float32"
+
+
+@pytest.mark.parametrize("first", [Way("bf16"), Way("bf16", channels_last=False, folded=True)])
+def test_what_is_fastest_meanwhile_makes_no_finished_prediction_worthless(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: Way
+) -> None:
+    monkeypatch.setattr(fast_prediction, "near", lambda mean, changed: True)
+    for way in (first, Way(folded=True)):
+        remember(model, way)
+        *_, last = predict_files(model, image, tmp_path / "out", device="cpu", resume=True)
+    assert "a was predicted before" in last.notes[0]
+    *_, last = predict_files(
+        model, image, tmp_path / "out", device="cpu", resume=True, precision="float32"
+    )
+    assert not last.notes
+
+
+def remember(model: Model, way: Way) -> None:
+    header = model.header
+    choosing.remember(
+        "prediction",
+        header.network,
+        header.arguments,
+        dims=2,
+        device=torch.device("cpu"),
+        way=way,
+        measured={},
+    )
+
+
+def test_a_half_done_prediction_goes_on_as_it_was_begun(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "cpu_has_bf16", lambda: True)
+    monkeypatch.setattr(fast_prediction, "near", lambda mean, changed: True)
+    options: dict[str, Any] = {"device": "cpu", "resume": True, "tile": 16}
+    probability = ["probability"]
+    remember(model, Way("bf16"))
+    list(predict_files(model, image, tmp_path / "whole", probability, **options))
+    job = predict_files(model, image, tmp_path / "out", probability, **options)
+    for one in job:
+        if one.tile >= 3:
+            job.close()  # type: ignore[attr-defined]
+    remember(model, Way("float32", channels_last=False, folded=True))
+    first, *_ = predict_files(model, image, tmp_path / "out", probability, **options)
+    assert "tiles were done before: the prediction goes on there" in first.notes[0]
+    whole, found = (
+        tifffile.imread(tmp_path / name / "a.probability.tif") for name in ("whole", "out")
+    )
+    np.testing.assert_array_equal(found, whole)

@@ -70,10 +70,10 @@ def command(folder: Path, out: str, form: str, *more: str) -> subprocess.Complet
     )
 
 
-def start_and_stop(folder: Path, out: str, form: str, how: int, after: int) -> str:
+def start_and_stop(folder: Path, out: str, form: str, how: int, after: int, *more: str) -> str:
     """End a real process once ``after`` tiles are written; what it said."""
     process = subprocess.Popen(
-        arguments(folder, out, form),
+        arguments(folder, out, form, *more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -133,6 +133,16 @@ def test_after_ctrl_c_it_says_how_to_go_on(place: Path) -> None:
     done = command(place, "stopped", "zarr")
     assert "tiles were done before" in done.stderr
     assert outputs(place / "stopped", "zarr") == outputs(place / "whole", "zarr")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Ctrl-C for a child there")
+def test_begun_afresh_and_stopped_it_goes_on_without_that_option(place: Path) -> None:
+    assert command(place, "afresh", "zarr").returncode == 0
+    said = start_and_stop(place, "afresh", "zarr", signal.SIGINT, 5, "--afresh")
+    assert "type it again without --afresh and it goes on there" in said
+    done = command(place, "afresh", "zarr")
+    assert "tiles were done before: the prediction goes on there" in done.stderr
+    assert outputs(place / "afresh", "zarr") == outputs(place / "whole", "zarr")
 
 
 # ------------------------------------------------------------------ without a process
@@ -418,3 +428,54 @@ def test_a_line_that_did_not_fit_is_taken_back(tmp_path: Path) -> None:
     again = Unfinished(tmp_path / ".a.unfinished", {"a": 1})
     assert again.tiles == {(): {1, 2}}
     again.close()
+
+
+def test_killed_when_all_had_its_name_nothing_stays(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: Unfinished) -> None:
+        raise InterruptedHereError
+
+    wanted: dict[str, Any] = {"outputs": ["classes", "objects"]}
+    with monkeypatch.context() as patched:
+        patched.setattr(Unfinished, "remove", killed)
+        with pytest.raises(InterruptedHereError):
+            run(place, tmp_path, **wanted)
+    folder = tmp_path / ".big.unfinished"
+    held = Unfinished(folder, {})
+    assert "was predicted before" in run(place, tmp_path, **wanted)[0].notes[0]
+    assert folder.exists()  # somebody is at work in it
+    held.close()
+    assert "was predicted before" in run(place, tmp_path, **wanted)[0].notes[0]
+    assert not folder.exists()
+
+
+def test_what_another_model_has_begun_stays_beside_what_is_finished(
+    place: Path, tmp_path: Path
+) -> None:
+    run(place, tmp_path)
+    other = make_model("unet", width=5, depth=2, padding="same")
+    run(place, tmp_path, 10, model=other)
+    assert "was predicted before" in run(place, tmp_path)[0].notes[0]
+    assert "tiles were done before" in run(place, tmp_path, model=other)[0].notes[0]
+
+
+def test_outputs_among_the_images_are_left_out(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        pixels = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+        tifffile.imwrite(tmp_path / f"{name}.tif", pixels)
+    seen = run(tmp_path, tmp_path, image=tmp_path, form="tif", outputs=["classes", "objects"])
+    assert not seen[0].notes
+    assert seen[-1].total == 2
+    (tmp_path / "b.tif").unlink()  # no image lies beside its outputs any more
+    seen = run(tmp_path, tmp_path, image=tmp_path / "*", form="tif", outputs=["classes", "objects"])
+    assert seen[0].notes == ("4 files that are predictions of this program were left out.",)
+    assert "a was predicted before" in seen[1].notes[0]
+    assert seen[-1].total == 1
+    # By name, it is an image as any other; so is one that only has such a name.
+    seen = run(tmp_path, tmp_path / "out", image=tmp_path / "a.classes.tif", form="tif")
+    assert seen[-1].written
+    tifffile.imwrite(tmp_path / "c.objects.tif", np.zeros((64, 64), np.uint8))
+    assert run(tmp_path, tmp_path, image=tmp_path, form="tif")[-1].path.name == "c.objects.tif"
+    with pytest.raises(UserError, match=r"All images of .* are predictions of this program"):
+        run(tmp_path, tmp_path, image=tmp_path / "b.*", form="tif")

@@ -290,3 +290,30 @@ def test_networks_that_there_are_not(tmp_path: Path) -> None:
 def test_a_header_that_asks_for_terabytes_is_refused_without_taking_any(tmp_path: Path) -> None:
     message = damaged(tmp_path, arguments={"width": 1024, "depth": 7})
     assert "does not fit" in message
+
+
+@pytest.mark.parametrize("tile", [np.int64(16), (16, 16), np.array([16, 16]), [np.int32(16), 16]])
+def test_a_tile_is_any_whole_number_or_one_for_each_axis(
+    noise: Callable[..., npt.NDArray[np.uint8]], tile: Any
+) -> None:
+    pixels, model = noise(40, 30), make()
+    found = model.predict(pixels, tile=tile, precision="float32")
+    np.testing.assert_array_equal(found, model.predict(pixels, tile=16, precision="float32"))
+
+
+@pytest.mark.parametrize("tile", [(32,), (8, 8, 8), 32.5, "32", (8, "8")])
+def test_a_tile_that_is_none_is_one_sentence(
+    noise: Callable[..., npt.NDArray[np.uint8]], tile: Any
+) -> None:
+    with pytest.raises(UserError, match=r"A tile size of .* is not possible"):
+        make().predict(noise(40, 30), tile=tile)
+
+
+def test_lists_are_images_where_numpy_makes_an_array_of_them(
+    noise: Callable[..., npt.NDArray[np.uint8]],
+) -> None:
+    pixels, model = noise(40, 30), make()
+    found = model.predict(pixels.tolist(), precision="float32")
+    np.testing.assert_allclose(found, model.predict(pixels, precision="float32"), atol=1e-5)
+    with pytest.raises(UserError, match="its rows differ in length"):
+        model.predict([[1, 2], [3]])  # type: ignore[arg-type]

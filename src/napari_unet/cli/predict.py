@@ -22,6 +22,7 @@ def run_predict(
     """Predict files; prints the path of each file that was written."""
     read_header(model)  # what is wrong with it is found out before torch is imported
     from napari_unet.core import predict_files
+    from napari_unet.images.reading import stem
     from napari_unet.model.model import load
 
     loaded = load(model)
@@ -34,8 +35,10 @@ def run_predict(
         for progress in predict_files(loaded, images, out, outputs, **options):
             if progress.problem and progress.total > 1:
                 line.note(f"{progress.path.name} was left out: {progress.problem}")
+            name = stem(progress.path)
             for note in progress.notes:
-                line.note(note)
+                named = progress.total == 1 or note.startswith(name) or not progress.tile
+                line.note(note if named else f"{name}: {note}")
             for path in progress.written:
                 line.end()
                 result(str(path))
@@ -44,7 +47,8 @@ def run_predict(
                 f"{progress.tiles} ({progress.fraction:.0%})"
             )
     except KeyboardInterrupt:
-        line.note("What is done is kept: type the same command again and it goes on there.")
+        again = "it again without --afresh" if options.get("afresh") else "the same command again"
+        line.note(f"What is done is kept: type {again} and it goes on there.")
         raise
     finally:
         line.end()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from napari_unet.errors import UserError
-from napari_unet.images.image import Box, Image
+from napari_unet.images.image import Box, Image, Index
 from napari_unet.images.tiling import read_mirrored
 from napari_unet.model.model import Model
 from napari_unet.prediction.device import choose_device, is_out_of_memory
@@ -101,15 +104,38 @@ def _settle(
 
 
 def sample(model: Model, image: Image) -> npt.NDArray[np.float32]:
-    """The middle of the first plane (C, *spatial), normalised, of a size that fits the network."""
+    """A piece (C, *spatial), normalised, of a size that fits the network.
+
+    Of blocks all over the image, of its first, middle and last plane, it is the one whose values
+    vary most: in an empty one nothing could change.
+    """
     geometry, shape = model.geometry, image.spatial_shape
     side = SIDES[image.dims]
     wanted = geometry.window or geometry.output_size(tuple(min(side, n) for n in shape))
     size = geometry.input_size(wanted)
-    box: Box = tuple(((n - s) // 2, (n - s) // 2 + s) for n, s in zip(shape, size, strict=True))
-    constants, index = model.normalisation(image), next(iter(image.indices()))
+    constants, indices = model.normalisation(image), list(image.indices())
+    some = [indices[k] for k in sorted({0, len(indices) // 2, len(indices) - 1})]
 
-    def read(part: Box) -> npt.NDArray[np.float32]:
-        return constants.apply(image.read(index, part))
+    def blocks() -> Iterator[npt.NDArray[np.float32]]:
+        for index in some:
 
-    return read_mirrored(read, box, shape)
+            def read(part: Box, index: Index = index) -> npt.NDArray[np.float32]:
+                return constants.apply(image.read(index, part))
+
+            for corner in product(*map(_starts, shape, size)):
+                box: Box = tuple((a, a + s) for a, s in zip(corner, size, strict=True))
+                yield read_mirrored(read, box, shape)
+
+    return max(blocks(), key=_contrast)
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """Of up to three blocks along an axis; in the middle where it is no longer than one."""
+    left = length - size
+    return [left // 2] if left <= 0 else sorted({0, left // 2, left})
+
+
+def _contrast(piece: npt.NDArray[np.float32]) -> float:
+    """Variance, summed over the channels; least of all where it is not a number."""
+    variance = float(piece.var(axis=tuple(range(1, piece.ndim)), dtype=np.float64).sum())
+    return variance if math.isfinite(variance) else -1.0

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from napari_unet import __version__
+from napari_unet.core.earlier import EVERY_WAY, Earlier, images_among, look
 from napari_unet.core.fast_prediction import settle
 from napari_unet.errors import UserError
 from napari_unet.images.identity import identity
 from napari_unet.images.image import Image
 from napari_unet.images.reading import find_files, read_image, stem
 from napari_unet.images.tiling import Tile
+from napari_unet.model.arguments import tile_size
 from napari_unet.model.model import Model, TilePrediction
-from napari_unet.prediction.files import FORMATS, PredictionFiles, made_by
+from napari_unet.prediction.device import choose_device
+from napari_unet.prediction.files import FORMATS, PredictionFiles
 from napari_unet.prediction.output import DTYPES
 from napari_unet.prediction.pipeline import WriteBehind
 from napari_unet.prediction.predictor import Predictor
-from napari_unet.prediction.unfinished import Unfinished, folder_of, job_id
+from napari_unet.prediction.unfinished import Unfinished, folder_of, forget, job_id
+from napari_unet.prediction.way import Way
 from napari_unet.prediction.zarr_files import chunk_sides
+from napari_unet.speed.trials import precisions
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def predict_files(
     need not fit in memory (but one plane of probabilities lies on disk while its objects are
     found). Existing files are replaced once the new ones are whole; closing the generator cancels
     and leaves the image at hand as it was. An image that cannot be predicted is reported and the
-    others go on.
+    others go on. Of a folder or pattern, outputs of this program are left out, with a note.
 
     Parameters
     ----------
@@ -87,7 +92,8 @@ def predict_files(
         Whatever interrupts the prediction, what is done stays in a hidden folder in ``out``
         (:mod:`napari_unet.prediction.unfinished`), and the same call goes on there: the same model
         by its content, the same image by size and date, the same settings. Images that are
-        finished are left as they are; what was made otherwise is made again, with a note.
+        finished are left as they are; what was made otherwise is made again, with a note. With
+        precision ``auto`` what is there counts however it was computed, and goes on like that.
     afresh
         Resume from now on, but make no use of what is there.
 
@@ -103,23 +109,28 @@ def predict_files(
             raise UserError(f"There is no output {output!r}; choose from {', '.join(DTYPES)}.")
     if form not in FORMATS:
         raise UserError(f"There is no format {form!r}; choose from {', '.join(FORMATS)}.")
-    if tile is not None and tile < 1:
+    size = tile_size(tile, model.header.dims)
+    if isinstance(size, int) and size < 1:
         raise UserError(f"A tile of {tile} pixels is none: give a number from 1.")
-    paths = find_files(images)
+    paths, outputs_among = images_among(find_files(images), images)
     _check_stems(paths)
     predictor = model.predictor(device, precision)
-    settled = precision != "auto"
     fingerprint = model.fingerprint()
     views = model.header.rotations if rotations is None else rotations
     problems: list[str] = []
+    if outputs_among:
+        what = "1 file that is a prediction of this program was"
+        if outputs_among > 1:
+            what = f"{outputs_among} files that are predictions of this program were"
+        note = f"{what} left out."
+        yield FileProgress(paths[0], 1, len(paths), 0, 1, notes=(note,))
     for number, path in enumerate(paths, 1):
         step = (path, number, len(paths))
         try:
             image = model.as_image(read_image(path, axes, model.header.dims))
-            if not settled:
-                predictor, settled = settle(model, image, predictor, device), True
-            task = _Task(model, fingerprint, predictor, image, path, chosen, views, tile, form)
-            yield from _predict(task, Path(out), resume, afresh, step)
+            task = _Task(model, fingerprint, predictor, image, path, chosen, views, size, form)
+            free = device if precision == "auto" else None
+            yield from _predict(task, Path(out), resume, afresh, free, step)
         except UserError as error:
             problems.append(str(error))
             yield FileProgress(*step, 1, 1, problem=str(error))
@@ -143,7 +154,7 @@ class _Task:
     path: Path
     outputs: list[str]
     rotations: bool
-    tile: int | None
+    tile: int | tuple[int, ...] | None
     form: str
 
     def plan(self) -> list[Tile]:
@@ -170,24 +181,37 @@ class _Task:
 
 
 def _predict(
-    task: _Task, out: Path, resume: bool, afresh: bool, at: tuple[Path, int, int]
+    task: _Task,
+    out: Path,
+    resume: bool,
+    afresh: bool,
+    free: str | None,
+    at: tuple[Path, int, int],
 ) -> Iterator[FileProgress]:
+    """Of one image; ``free``: the device, where nobody chose how to compute on it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {out} cannot be made: {error.strerror}.") from error
-    model, image, job = task.model, task.image, task.job()
+    model, image = task.model, task.image
     plan, indices = task.plan(), list(image.indices())
     total = len(plan) * len(indices)
     name, unfinished = stem(at[0]), None
-    there: dict[Path, str | None] = {}
+    earlier = Earlier()
     if resume:
-        there = {path: made_by(path) for path in _paths(out, name, task) if path.exists()}
-        whole = len(there) == len(task.outputs) and not afresh
-        if whole and set(there.values()) == {job_id(job)}:
+        ways = EVERY_WAY if free is not None else (task.predictor.way,)
+        earlier = look(folder_of(out, name), _paths(out, name, task), task.job(), ways)
+        if earlier.finished and not afresh:
+            if earlier.useless:
+                forget(folder_of(out, name))
             note = f"{name} was predicted before, with this model and these settings."
-            yield FileProgress(*at, total, total, tuple(there), notes=(note,))
+            yield FileProgress(*at, total, total, tuple(earlier.there), notes=(note,))
             return
+    if free is not None:
+        way = None if afresh else earlier.way
+        task = replace(task, predictor=_predictor(model, image, free, way))
+    job = task.job()
+    if resume:
         unfinished = Unfinished(folder_of(out, name), job, afresh=afresh)
     files = PredictionFiles(
         out,
@@ -210,7 +234,9 @@ def _predict(
     with files:
         # Only now, for what is there may have turned out to be damaged.
         tiles = unfinished.tiles if unfinished is not None else {}
-        if unfinished is not None and (notes := _notes(unfinished, there, job_id(job), total)):
+        if unfinished is not None and (
+            notes := _notes(unfinished, earlier.there, job_id(job), total)
+        ):
             yield FileProgress(*at, 0, total, notes=tuple(notes))
         if unfinished is not None and objects:
             for index in indices:
@@ -234,6 +260,13 @@ def _predict(
     told = [*([doubts] if doubts else []), *task.predictor.notes]
     task.predictor.notes.clear()
     yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=tuple(told))
+
+
+def _predictor(model: Model, image: Image, device: str, way: Way | None) -> Predictor:
+    """As was begun, for the same bits; else as is fastest and does for this image."""
+    if way is not None and way.precision in precisions(choose_device(device)):
+        return model.predictor(device, way=way)
+    return settle(model, image, model.predictor(device), device)
 
 
 def _paths(out: Path, name: str, task: _Task) -> list[Path]:

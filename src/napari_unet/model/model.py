@@ -22,6 +22,7 @@ from napari_unet.images.image import ArrayLike, Box, Image, Index
 from napari_unet.images.normalise import Normalisation
 from napari_unet.images.tiling import Tile
 from napari_unet.model import file
+from napari_unet.model.arguments import array_like, tile_size
 from napari_unet.model.header import Header
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
@@ -31,6 +32,7 @@ from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.prediction.two_looks import looking_twice
+from napari_unet.prediction.way import Way
 from napari_unet.speed import way_for_prediction
 from napari_unet.training.volumes import relative
 
@@ -84,15 +86,18 @@ class Model:
         """What is written when nobody says what: classes, and objects for an objects model."""
         return ("classes", "objects") if self.header.label_kind == "objects" else ("classes",)
 
-    def predictor(self, device: str = "auto", precision: str = "auto") -> Predictor:
+    def predictor(
+        self, device: str = "auto", precision: str = "auto", *, way: Way | None = None
+    ) -> Predictor:
         """The network ready to predict; it is moved to the device.
 
-        With precision ``auto`` it is run as was measured to be fastest here (docs/speed.md).
+        With precision ``auto`` it is run as was measured to be fastest here (docs/speed.md), or in
+        the ``way`` that is given.
         :class:`UserError` where the machine has no such device or the device no such precision.
         """
         chosen = choose_device(device)
         header = self.header
-        way = way_for_prediction(
+        way = way or way_for_prediction(
             header.network, header.arguments, dims=header.dims, device=chosen, precision=precision
         )
         network, geometry = looking_twice(self.network, self._network_geometry, self.second_look)
@@ -143,6 +148,7 @@ class Model:
             if image.dims != header.dims:
                 image = replace(image, dims=header.dims, spacing=None)
         else:
+            image = array_like(image, name)
             ndim = len(image.shape)
             image = Image(name, image, axes or self._axes_for(ndim, name), header.dims)
         if image.channels != header.in_channels:
@@ -187,7 +193,7 @@ class Model:
         """
         views = self.header.rotations if rotations is None else rotations
         indices = list(image.indices()) if indices is None else indices
-        size = tuple(tile) if isinstance(tile, Sequence) else tile
+        size = tile_size(tile, self.header.dims)
         shape = image.spatial_shape
         plan = predictor.plan(shape, size, box)
         constants = self.normalisation(like or image)
@@ -265,7 +271,8 @@ class Model:
         Parameters
         ----------
         image
-            Array or :class:`Image`; see :meth:`as_image` for the axes of an array.
+            Array, what numpy makes one of, or :class:`Image`; see :meth:`as_image` for the axes of
+            an array.
         output
             ``probability``: float32 (class, [t,] [z,] y, x); without the class axis ``classes``
             uint8, ``objects`` int32 (ids by plane) and ``uncertainty`` float32 (entropy divided by
@@ -279,7 +286,8 @@ class Model:
         Raises
         ------
         UserError
-            An image that does not fit the model, an unknown output, device or precision.
+            An image that does not fit the model, an unknown output, device or precision, or a
+            tile that is no size.
 
         Warns
         -----

@@ -74,7 +74,7 @@ class Unfinished:
                 f"Another napari-unet is predicting {self._name} into {folder.parent} at this "
                 f"moment: wait for it, or end it and type the command again."
             )
-        before = _read(folder / _JOB)
+        before = job_in(folder)
         self.resumed = before == self._job and not afresh
         if self.resumed:
             try:
@@ -185,9 +185,17 @@ class Unfinished:
             self._lock = -1
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def job_in(folder: Path) -> dict[str, Any] | None:
+    """What is being predicted in there; None where nothing is that counts."""
     try:
-        read = json.loads(path.read_text("utf-8"))
+        read = json.loads((folder / _JOB).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return read if isinstance(read, dict) else None
+
+
+def forget(folder: Path) -> None:
+    """Remove what a process has left that was killed; nothing that one is at work on."""
+    if folder.is_dir():
+        with suppress(UserError, OSError):
+            Unfinished(folder, {}, afresh=True).remove()
