@@ -178,6 +178,8 @@ class TrainingService:
 
     def handle(self, command: Command) -> None:
         run = self._run
+        if isinstance(command, OpenImage):
+            self._watcher.reopened(command.id)
         match command:
             case StartTraining():
                 self._start(command)

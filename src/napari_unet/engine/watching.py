@@ -48,6 +48,11 @@ class Watcher:
             self._shown = None
         self._watch = command
 
+    def reopened(self, image: str) -> None:
+        """An image may have other pixels now: what was shown of it is out of date."""
+        if self._watch is not None and self._watch.image == image:
+            self._shown = None
+
     def begin(self) -> None:
         """Training begins: what was shown came from another model."""
         self._shown, self._began = None, time.monotonic()

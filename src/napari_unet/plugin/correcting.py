@@ -66,6 +66,10 @@ class Correcting:
             self._session.tell("error", str(error))
         self.changed.emit()
 
+    def forget(self, entry: ImageEntry) -> None:
+        """The image has other pixels now, or is gone: nothing of it is predicted."""
+        self._predicted = {k: one for k, one in self._predicted.items() if k[0] != entry.id}
+
     def known(
         self, entry: ImageEntry, index: Index, rows: npt.NDArray[Any], columns: npt.NDArray[Any]
     ) -> npt.NDArray[np.bool_]:

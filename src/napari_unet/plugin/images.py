@@ -29,6 +29,8 @@ class ImageEntry:
     image: Image
     ref: ArrayRef | None = None
     ready: bool = False
+    version: int = 0
+    """Counts its pixels: a copy of earlier ones may come late."""
     project_id: str | None = None
     problem: str = ""
     waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -100,6 +102,8 @@ def send_image(
 ) -> None:
     """Make the pixels readable for the engine; ``done(entry, problem)`` may come from a thread.
 
+    It comes even when the entry has other pixels by then; their copying ends early.
+
     A zarr array on disk is named, everything else is copied into the session's cache: small arrays
     at once, large and lazy ones piece by piece in a thread.
     """
@@ -110,7 +114,7 @@ def send_image(
         done(entry, "")
         return
     ref, target = engine.allocate(data.shape, np.dtype(data.dtype).newbyteorder("="))
-    entry.ref = ref
+    entry.ref, version = ref, entry.version
     if isinstance(data, np.ndarray) and data.nbytes <= AT_ONCE:
         target[...] = data
         done(entry, "")
@@ -121,6 +125,8 @@ def send_image(
         try:
             rows = max(1, AT_ONCE // max(1, target.nbytes // max(1, target.shape[0])))
             for start in range(0, target.shape[0], rows):
+                if entry.version != version:
+                    break
                 target[start : start + rows] = np.asarray(data[start : start + rows])
         except Exception as error:
             problem = f"{entry.image.name} could not be read: {error}"

@@ -49,7 +49,10 @@ def use_image(session: Session, layer: Any, axes: str | None = None) -> ImageEnt
 def open_in_engine(session: Session, entry: ImageEntry) -> None:
     """Make the pixels readable for the engine, once."""
     if entry.ref is None:
-        send_image(session.engine, entry, lambda known, problem: _read(session, known, problem))
+        version = entry.version
+        send_image(
+            session.engine, entry, lambda known, problem: _read(session, known, problem, version)
+        )
 
 
 def when_read(session: Session, entry: ImageEntry, act: Callable[[], None]) -> None:
@@ -59,7 +62,8 @@ def when_read(session: Session, entry: ImageEntry, act: Callable[[], None]) -> N
         return
     entry.waiting.append(act)
     if entry.problem:  # try once more
-        entry.ref, entry.problem = None, ""
+        _drop_pixels(session, entry)
+        entry.problem = ""
     open_in_engine(session, entry)
 
 
@@ -69,17 +73,33 @@ def forget_image(session: Session, entry: ImageEntry) -> None:
     session.labels.pop(entry.id, None)
     session.attached = {k: one for k, one in session.attached.items() if one.entry is not entry}
     session.regions.pop(entry.id, None)
+    session.correcting.forget(entry)
     if entry.ref is not None:
         session.send(CloseImage(id=entry.id))
+    _drop_pixels(session, entry)
+    entry.problem = f"{entry.name} was removed or has other axes now."
+    waiting, entry.waiting = entry.waiting, []
+    for act in waiting:  # later: not when all layers go because the window does
+        session.later(act)
     if session.current is entry:
         session.current = None
     session.images_changed.emit()
 
 
-def _read(session: Session, entry: ImageEntry, problem: str) -> None:
+def _drop_pixels(session: Session, entry: ImageEntry) -> None:
+    """The engine is not to read these pixels any more, nor to hear of them when they come late."""
+    if entry.ref is not None and entry.ref.kind == "npy":
+        session.leftovers.add(entry.ref)
+    entry.ref, entry.ready = None, False
+    entry.version += 1
+
+
+def _read(session: Session, entry: ImageEntry, problem: str, version: int) -> None:
     """The pixels are there, or why not; large ones come from a thread."""
 
     def finish() -> None:
+        if version != entry.version:
+            return
         waiting, entry.waiting = entry.waiting, []
         entry.ready, entry.problem = not problem, problem
         if problem:
@@ -107,5 +127,7 @@ def _replaced(session: Session, layer: Any) -> None:
         forget_image(session, entry)
         session.tell("warning", f"{layer.name} has another size now: choose its labels again.")
     else:
-        entry.image, entry.ref = describe(layer, entry.image.axes), None
+        _drop_pixels(session, entry)
+        entry.image, entry.problem = describe(layer, entry.image.axes), ""
+        session.correcting.forget(entry)
         open_in_engine(session, entry)

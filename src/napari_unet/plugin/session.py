@@ -35,6 +35,7 @@ from napari_unet.plugin.first_answers import FirstAnswers
 from napari_unet.plugin.forecasting import Forecasting
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
+from napari_unet.plugin.leftovers import Leftovers
 from napari_unet.plugin.looking import Looking
 from napari_unet.plugin.project_link import ProjectLink
 from napari_unet.plugin.state import Job, TileRow, TrainingState
@@ -104,6 +105,7 @@ class Session:
         self.numbers = 0
         self.engine_was_ready = False
         self.looking = Looking(self)
+        self.leftovers = Leftovers(self)
         self.correcting = Correcting(self)
         self.first_answers = FirstAnswers(self)
         self.forecasting = Forecasting(self)
@@ -157,6 +159,7 @@ class Session:
         for text in self.project.take_notes():
             self.tell("warning", text)
         self.looking.tick()
+        self.leftovers.tick()
         self.first_answers.tick()
         self.forecasting.tick()
 
