@@ -217,9 +217,14 @@ def test_what_was_taken_as_a_mask_is_read_again_when_other_values_come(complete:
     assert "255 counts as not labelled" in data.notes[-1]
 
 
-def test_a_mask_beside_classes_of_another_image_is_told() -> None:
+def test_a_mask_beside_classes_of_another_image() -> None:
+    """Where 255 is not labelled in one image it is so in all; else each is what it looks like."""
     mask = np.zeros((64, 64), np.uint8)
     mask[40:] = 255
-    data = data_of([stack_of(mask, "mask"), stack_of(mask // 255, "classes")])
+    classes = mask // 255
+    data = data_of([stack_of(mask, "mask"), stack_of(classes, "classes")])
+    assert data.planes["mask", ()].labelled[1] == 24 * 64
+    classes[:10] = 255
+    data.refresh("classes", ())
     assert data.planes["mask", ()].labelled[1] == 0
     assert "all images alike" in data.notes[-1]

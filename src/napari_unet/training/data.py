@@ -72,23 +72,26 @@ class TrainingData:
         self.notes: list[str] = []
         self._images: dict[str, LabelledImage] = {}
         self._masks: set[Key] | None = set()
-        """Planes whose 255 was taken as class 1. None once classes with other values are known: a
-        plane of such labels may look like a mask, but 255 in it is not labelled."""
+        """Planes whose 255 was taken as class 1. None once an image is known that holds 255 beside
+        other values: then it means not labelled, in planes that look like a mask too."""
+        self._valued: set[str] = set()
+        self._with_255: set[str] = set()
 
     def add(self, labelled: LabelledImage) -> None:
         """Add an image or replace it with its new labels."""
         self.remove(labelled.image.name)
         self._images[labelled.image.name] = labelled
-        if labelled.kind == "classes" and self._masks is not None:
-            planes = (labelled.labels.read(index)[0] for index in labelled.image.indices())
-            if any(holds_other_values(plane) for plane in planes):
-                self._no_masks()
+        if labelled.kind == "classes":
+            for index in labelled.image.indices():
+                self._note_values(labelled.image.name, labelled.labels.read(index)[0])
         for index in labelled.image.indices():
             self.refresh(labelled.image.name, index)
 
     def remove(self, name: str) -> None:
         """Forget an image."""
         self._images.pop(name, None)
+        self._valued.discard(name)
+        self._with_255.discard(name)
         for key in [k for k in self.planes if k[0] == name]:
             del self.planes[key]
 
@@ -123,8 +126,8 @@ class TrainingData:
             self.planes.pop((name, index), None)
             return None
         if not nothing:
-            if kind == "classes" and self._masks is not None and holds_other_values(labels):
-                self._no_masks()
+            if kind == "classes":
+                self._note_values(name, labels)
             masks = self._masks is not None or kind != "classes"
             labels, findings = check_labels(labels, kind, image.spatial_shape, mask=masks)
             for finding in findings:
@@ -163,9 +166,19 @@ class TrainingData:
         self.planes[plane.key] = plane
         return plane
 
-    def _no_masks(self) -> None:
-        """From now on 255 is not labelled; planes in which it was class 1 are read again."""
-        taken, self._masks = self._masks or set(), None
+    def _note_values(self, name: str, labels: npt.NDArray[Any]) -> None:
+        """What part of the labels of an image says about 255; where it was class 1 by mistake, the
+        planes are read again.
+        """
+        if self._masks is None:
+            return
+        if holds_other_values(labels):
+            self._valued.add(name)
+        if (labels == UNLABELLED).any():
+            self._with_255.add(name)
+        if not self._valued & self._with_255:
+            return
+        taken, self._masks = self._masks, None
         known = [self.planes[key] for key in sorted(taken) if key in self.planes]
         for old in known:
             plane = self.refresh(*old.key)
@@ -173,8 +186,8 @@ class TrainingData:
                 plane.hold_out(old.held_out, old.guard)
         if known:
             self.notes.append(
-                "Other labels hold more values than 0 and 255, so 255 counts as not labelled in "
-                "all of them: number the classes of all images alike."
+                "Some labels hold 255 beside their classes, so 255 counts as not labelled in all "
+                "of them: number the classes of all images alike."
             )
 
     def knows(self, name: str) -> bool:
