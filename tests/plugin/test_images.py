@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 
 from napari_unet.engine.protocol import JobFinished
 from napari_unet.plugin import images, predicting
@@ -130,3 +132,66 @@ def test_large_planes_have_a_bounded_number_of_tiles(session: Session) -> None:
     entry = session.use_image(session.viewer.add_image(lazy, name="slide"))
     assert predicting.tile_size(entry) % 64 == 0
     assert len(predicting.plan(session, entry, ())) <= predicting.TILES
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks"),
+    [
+        ((1, 1, 30, 40), (1, 1, 1, 1)),
+        ((3, 30, 40), (1, 8, 8)),
+        ((30, 40, 3), (30, 40, 3)),
+        ((7, 5, 4), (1, 1, 1)),
+    ],
+)
+def test_images_are_read_in_bounded_pieces_of_whole_chunks(
+    shape: tuple[int, ...], chunks: tuple[int, ...]
+) -> None:
+    most = 200
+    seen = np.zeros(shape, int)
+    for part in images._parts(shape, chunks, most):
+        assert seen[part].size <= max(most, np.prod(chunks))
+        assert all(s.start % c == 0 for s, c in zip(part, chunks, strict=True))
+        seen[part] += 1
+    assert (seen == 1).all()
+    assert images._chunks(da.zeros(shape, chunks=chunks)) == chunks
+
+
+def test_a_time_series_of_one_plane_is_not_held_whole(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "AT_ONCE", 1000)
+    pixels = np.random.default_rng(0).integers(0, 200, (1, 64, 80)).astype(np.uint8)
+    entry = session.use_image(session.viewer.add_image(da.from_array(pixels, chunks=(1, 8, 40))))
+    read: list[int] = []
+
+    class Watched:
+        ndim, shape, dtype, nbytes, chunks = 3, pixels.shape, pixels.dtype, pixels.nbytes, None
+
+        def __getitem__(self, part: Any) -> Any:
+            read.append(pixels[part].size)
+            return pixels[part]
+
+    object.__setattr__(entry.image, "data", Watched())
+    session.open_in_engine(entry)
+    ticks(session, lambda: entry.ready)
+    assert max(read) <= 1000
+    engine: Any = session.engine
+    assert entry.ref is not None
+    np.testing.assert_array_equal(engine.arrays[entry.ref.path], pixels)
+
+
+def test_what_napari_opens_from_zarr_is_named_and_not_copied(
+    session: Session, tmp_path: Path
+) -> None:
+    group = zarr.open_group(tmp_path / "big.zarr", mode="w")
+    stored = group.create_array("0", data=np.ones((64, 80), np.uint8), chunks=(32, 32))
+    lazy = da.from_zarr(stored)
+    entry = session.use_image(session.viewer.add_image(lazy, name="big"))
+    session.open_in_engine(entry)
+    assert entry.ready
+    assert entry.ref is not None
+    assert entry.ref.kind == "zarr"
+    assert Path(entry.ref.path) == tmp_path / "big.zarr"
+    assert entry.ref.component == "0"
+    for other in (lazy + 1, lazy[:32], lazy.T, lazy.rechunk(16).astype(np.uint16)):
+        assert images._on_disk(other) is None

@@ -9,7 +9,7 @@ import numpy as np
 from napari_unet.engine.protocol import Attention
 from napari_unet.errors import UserError
 from napari_unet.networks import registry
-from napari_unet.plugin import derived
+from napari_unet.plugin import derived, outputs
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.training_control import needs_model, start_job
@@ -42,9 +42,9 @@ def show_attention(session: Session, entry: ImageEntry) -> str:
     place = session.engine_index(entry, index)
     plane = tuple((0, n) for n in entry.image.spatial_shape)
     box = ((index[-1], index[-1] + 1), *plane) if len(place) < len(index) else plane
-    ref, array = session.engine.allocate(
-        (len(names), *(b - a for a, b in box)), np.dtype(np.float32)
-    )
+    shape = (len(names), *(b - a for a, b in box))
+    made = outputs.allocate(session, entry, {"attention": (shape, np.float32)})
+    made.arrays.update(names=names, index=place, box=box)
     job = start_job(
         session,
         "Attention",
@@ -54,11 +54,9 @@ def show_attention(session: Session, entry: ImageEntry) -> str:
         image=entry.id,
         index=place,
         box=box,
-        array=ref,
+        array=made.refs["attention"],
     )
-    if job in session.jobs:
-        found = {"attention": array, "names": names, "index": place, "box": box}
-        session.outputs[job] = (entry, found)
+    outputs.keep(session, job, made)
     return job
 
 

@@ -27,7 +27,7 @@ from napari_unet.engine.protocol import (
     TrainingResumed,
     TrainingStarted,
 )
-from napari_unet.plugin import verifying
+from napari_unet.plugin import outputs, verifying
 from napari_unet.plugin.forecasting import score_of
 from napari_unet.plugin.loaded_model import know_model
 from napari_unet.plugin.predicting import finish_prediction, show_tile
@@ -170,7 +170,7 @@ def _job_ended(session: Session, event: JobFinished | JobFailed) -> None:
 
 
 def _job_failed(session: Session, job: Job, event: JobFailed) -> None:
-    session.outputs.pop(event.job, None)
+    outputs.drop(session, event.job)
     if job.refused is not None:
         job.refused(event.message)
         return
@@ -207,7 +207,8 @@ def _died(session: Session, event: EngineDied) -> None:
         session.jobs.pop(job.id)
         if job.refused is not None:
             job.refused(event.message)
-    session.outputs.clear()
+    for job_id in list(session.outputs):
+        outputs.drop(session, job_id)
     if session.engine_was_ready:
         session.engine_text = "The engine was started again."
         session.restart_engine()

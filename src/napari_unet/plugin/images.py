@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -123,11 +124,10 @@ def send_image(
     def copy() -> None:
         problem = ""
         try:
-            rows = max(1, AT_ONCE // max(1, target.nbytes // max(1, target.shape[0])))
-            for start in range(0, target.shape[0], rows):
+            for part in _parts(target.shape, _chunks(data), AT_ONCE // target.itemsize):
                 if entry.version != version:
                     break
-                target[start : start + rows] = np.asarray(data[start : start + rows])
+                target[part] = np.asarray(data[part])
         except Exception as error:
             problem = f"{entry.image.name} could not be read: {error}"
         done(entry, problem)
@@ -135,14 +135,49 @@ def send_image(
     threading.Thread(target=copy, name=f"read {entry.image.name}", daemon=True).start()
 
 
+def _chunks(data: Any) -> tuple[int, ...]:
+    """What of an array is read together at least."""
+    known: Any = getattr(data, "chunksize", None) or getattr(data, "chunks", None)  # dask, zarr
+    if not isinstance(known, tuple) or len(known) != data.ndim:
+        return (1,) * int(data.ndim)
+    return tuple(max(1, int(n)) for n in known)
+
+
+def _parts(
+    shape: tuple[int, ...], chunks: tuple[int, ...], most: int
+) -> Iterator[tuple[slice, ...]]:
+    """Boxes of whole chunks, of at most ``most`` elements where a chunk has no more."""
+    steps = [min(a, b) for a, b in zip(chunks, shape, strict=True)]
+    for axis in reversed(range(len(shape))):
+        steps[axis] = min(shape[axis], steps[axis] * max(1, most // max(1, math.prod(steps))))
+        if steps[axis] < shape[axis]:
+            break
+    counts = [-(-n // max(1, step)) for n, step in zip(shape, steps, strict=True)]
+    for place in np.ndindex(*counts):
+        yield tuple(slice(i * step, (i + 1) * step) for i, step in zip(place, steps, strict=True))
+
+
 def _on_disk(data: Any) -> ArrayRef | None:
     """A reference to a zarr array that lies in a folder; None for anything else."""
+    data = _stored(data)
     if not type(data).__module__.startswith("zarr"):
         return None
     root = getattr(data.store, "root", None)
     if not isinstance(root, Path):
         return None
     return ArrayRef(kind="zarr", path=str(root), component=str(data.path))
+
+
+def _stored(data: Any) -> Any:
+    """The zarr array behind a dask array that is all of it and nothing else, as napari opens them;
+    any other array as it is."""
+    name, layers = getattr(data, "name", ""), getattr(getattr(data, "dask", None), "layers", {})
+    origin = f"original-{name}"
+    if not str(name).startswith("from-zarr-") or set(layers) != {name, origin}:
+        return data
+    source = layers[origin].get(origin)
+    same = getattr(source, "shape", None) == data.shape and source.dtype == data.dtype
+    return source if same else data
 
 
 def open_command(entry: ImageEntry, dims: int = 2) -> OpenImage:

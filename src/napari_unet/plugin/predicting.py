@@ -20,7 +20,7 @@ from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.tiling import plan_tiles
 from napari_unet.networks import registry
-from napari_unet.plugin import derived, overview
+from napari_unet.plugin import derived, outputs, overview
 from napari_unet.plugin.attention import finish_attention
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.recipe import recipe_of
@@ -47,15 +47,14 @@ TILE_3D = 64
 def predict_image(session: Session, entry: ImageEntry, *, rotations: bool | None = None) -> str:
     """Predict all planes of an image into its layers. Raises UserError."""
     needs_model(session)
-    outputs, arrays = {}, {}
-    wanted = {"classes", *(session.shown & {"objects", "probability", "uncertainty"})}
+    names = {"classes", *(session.shown & {"objects", "probability", "uncertainty"})}
     image = _seen(session, entry)
     leading, spatial = image.leading_shape, image.spatial_shape
-    for name in sorted(wanted):
-        shape = (*leading, *spatial)
-        if name == "probability":
-            shape = (*leading, session.model_classes, *spatial)
-        outputs[name], arrays[name] = session.engine.allocate(shape, DTYPES[name])
+    wanted = {name: ((*leading, *spatial), DTYPES[name]) for name in sorted(names)}
+    if "probability" in wanted:
+        shape = (*leading, session.model_classes, *spatial)
+        wanted["probability"] = (shape, DTYPES["probability"])
+    made = outputs.allocate(session, entry, wanted)
     job = start_job(
         session,
         f"Predicting {entry.name}",
@@ -63,13 +62,13 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool | None
         cancellable=True,
         needs=entry,
         image=entry.id,
-        outputs=outputs,
+        outputs=made.refs,
         rotations=rotations,
         tile=tile_size(entry, image.dims),
     )
     if job in session.jobs:
         session.tiles, session.tiles_of = {}, entry
-        session.outputs[job] = (entry, arrays)
+    outputs.keep(session, job, made)
     return job
 
 
@@ -88,7 +87,16 @@ def tile_size(entry: ImageEntry, dims: int = 2) -> int:
 
 def finish_prediction(session: Session, job: str, notes: Sequence[str] = ()) -> None:
     """Show what a finished job wrote, and say what there is to say of it."""
-    entry, arrays = session.outputs.pop(job)
+    made = session.outputs.pop(job)
+    try:
+        _show(session, made.entry, made.arrays, notes)
+    finally:
+        outputs.release(session, made)
+
+
+def _show(
+    session: Session, entry: ImageEntry, arrays: dict[str, Any], notes: Sequence[str]
+) -> None:
     viewer = session.viewer
     if "weights" in arrays:
         index, top = arrays["index"], float(arrays["weights"].max())
@@ -132,7 +140,7 @@ def finish_prediction(session: Session, job: str, notes: Sequence[str] = ()) -> 
 
 def show_tile(session: Session, job: str, index: Index, box: Box) -> None:
     """Of a large plane, show every tile as it comes: all of them may take an hour."""
-    entry, arrays = session.outputs[job]
+    entry, arrays = session.outputs[job].entry, session.outputs[job].arrays
     if not derived.is_large(entry) or "classes" not in arrays or session.engine_dims(entry) == 3:
         return
     if entry.layer not in session.viewer.layers:
@@ -182,7 +190,9 @@ def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
         raise UserError("Boundary weights are made from labels: make or choose labels first.")
     session.flush()
     index = session.engine_index(entry, current_index(session.viewer, entry))
-    ref, array = session.engine.allocate(_seen(session, entry).spatial_shape, np.float32)
+    shape = _seen(session, entry).spatial_shape
+    made = outputs.allocate(session, entry, {"weights": (shape, np.float32)})
+    made.arrays["index"] = index
     recipe = recipe_of(session)
     job = start_job(
         session,
@@ -191,12 +201,11 @@ def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
         needs=entry,
         image=entry.id,
         index=index,
-        array=ref,
+        array=made.refs["weights"],
         w0=recipe.w0 or 10.0,
         sigma=recipe.sigma,
     )
-    if job in session.jobs:
-        session.outputs[job] = (entry, {"weights": array, "index": index})
+    outputs.keep(session, job, made)
 
 
 def show_tiles(session: Session, entry: ImageEntry) -> Any:

@@ -74,7 +74,8 @@ def _ask(session: Session, entry: ImageEntry, view: View, rotations: bool) -> No
         session.engine.release(ref)
         if piece is not entry and piece.ref is not None:
             session.send(CloseImage(id=piece.id))
-            session.engine.release(piece.ref)
+            if piece.ref.kind == "npy":  # else it is the stored array itself
+                session.engine.release(piece.ref)
 
     def answered(result: dict[str, Any]) -> None:
         classes = np.array(array)
@@ -89,10 +90,14 @@ def _ask(session: Session, entry: ImageEntry, view: View, rotations: bool) -> No
 
     def refused(message: str) -> None:
         clean()
-        session.tell("info", f"{entry.name}: {message}")
+        message = message.replace(f" [{piece.id}]", "")  # how the engine tells images apart
+        about = "" if entry.name in message else f"{entry.name}: "
+        session.tell("info", about + message)
 
     if job in session.jobs:
         session.jobs[job].answered, session.jobs[job].refused = answered, refused
+    else:
+        clean()
 
 
 def _show(session: Session, entry: ImageEntry, view: View, classes: Any) -> None:
@@ -142,5 +147,6 @@ def _piece(session: Session, entry: ImageEntry, view: View, name: str) -> tuple[
     if view.coarser > 1:
         steps = {axes.index(a): view.coarser for a in "yx"}
         part = da.coarsen(np.mean, part, steps, trim_excess=True).astype(data.dtype)
-    made = replace(entry, id=name, image=Image(entry.name, part, axes), ref=None, ready=False)
+    shown = Image(entry.name, part, axes)
+    made = replace(entry, id=name, image=shown, ref=None, ready=False, waiting=[])
     return made, tuple(box)

@@ -28,7 +28,7 @@ from napari_unet.engine.protocol import (
 )
 from napari_unet.errors import UserError
 from napari_unet.model.header import default_classes
-from napari_unet.plugin import classes, dims, opening, painting, regions
+from napari_unet.plugin import classes, dims, opening, outputs, painting, regions
 from napari_unet.plugin.correcting import Correcting
 from napari_unet.plugin.engine_events import handle
 from napari_unet.plugin.first_answers import FirstAnswers
@@ -81,7 +81,7 @@ class Session:
         self.jobs: dict[str, Job] = {}
         self.tiles: dict[tuple[Index, int], TileRow] = {}
         self.tiles_of: ImageEntry | None = None
-        self.outputs: dict[str, tuple[ImageEntry, dict[str, Any]]] = {}
+        self.outputs: dict[str, outputs.Outputs] = {}
         self.shown: set[str] = {"prediction"}
         self.history: list[SnapshotKept] = []
         self.figures: dict[tuple[str, str], NetworkMeasured] = {}
@@ -281,7 +281,7 @@ class Session:
     def drop_job(self, job_id: str, reason: str = "") -> None:
         """A job will not be done: ``reason``, or it was cancelled."""
         job = self.jobs.pop(job_id, None)
-        self.outputs.pop(job_id, None)
+        outputs.drop(self, job_id)
         self.jobs_changed.emit()
         if job is not None and job.refused is not None:
             job.refused(reason or f"{job.what} was cancelled.")
