@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def targets(model: Model, share: float, rounds: int) -> list[int]:
     """Parameters after each round on the way to ``share`` of those that ``model`` has."""
     wiring = wiring_of(model.network)
     parameters = wiring.parameters(widths_of(model.network, wiring))
-    return geometric(parameters, round(share * parameters), rounds)
+    return geometric(parameters, math.floor(share * parameters + 1e-9), rounds)
 
 
 def training_data(
