@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from napari_unet.comparison.canvas import BLUE, FAINT, GRID, RED, Axis, Sheet, axis_over, short
+from napari_unet.comparison.canvas import BLUE, FAINT, GRID, RED, Axis, Sheet, axis_over
 
 OTHERS = "#9aa4b0"
 NAMES = {
@@ -99,7 +99,7 @@ def large(results: dict[str, Any]) -> Image.Image:
     last = sizes[-1] / sizes[0] * seconds[0]
     upright = axis_over([*seconds, last], 268, 44, log=True)
     sheet.text(62, 22, "seconds, from zarr to zarr", size=13)
-    _grid(sheet, across, upright)
+    sheet.grid(across, upright)
     sheet.line(_placed(across, upright, [sizes[0], sizes[-1]], [seconds[0], last]), OTHERS, 1.2)
     sheet.text(
         across.stop, 250, "grey: in proportion to the smallest", size=11, colour=FAINT, anchor="rm"
@@ -111,7 +111,7 @@ def large(results: dict[str, Any]) -> Image.Image:
     across = axis_over(sizes, 442, 742, log=True)
     upright = axis_over([0, *memory, 2048], 268, 44)
     sheet.text(442, 22, "MiB more than the idle process", size=13)
-    _grid(sheet, across, upright)
+    sheet.grid(across, upright)
     y = upright.place(2048)
     sheet.line([(across.start, y), (across.stop, y)], RED)
     sheet.text(across.stop, y + 12, "the goal: at most 2 GiB", size=11, colour=FAINT, anchor="rm")
@@ -133,14 +133,3 @@ def _curve(sheet: Sheet, points: Sequence[tuple[float, float]]) -> None:
     sheet.line(points, BLUE, 2.0)
     for x, y in points:
         sheet.dot(x, y, 3.5, BLUE)
-
-
-def _grid(sheet: Sheet, across: Axis, upright: Axis) -> None:
-    for value in upright.ticks():
-        y = upright.place(value)
-        sheet.line([(across.start, y), (across.stop, y)], GRID)
-        sheet.text(across.start - 6, y, short(value), size=11, colour=FAINT, anchor="rm")
-    for value in across.ticks():
-        x = across.place(value)
-        sheet.line([(x, upright.stop), (x, upright.start)], GRID)
-        sheet.text(x, upright.start + 14, short(value), size=11, colour=FAINT, anchor="mm")

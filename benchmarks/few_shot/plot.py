@@ -11,7 +11,7 @@ from benchmarks.few_shot.summary import Row, rows
 from benchmarks.few_shot.table import NAMES
 from PIL import Image
 
-from napari_unet.comparison.canvas import FAINT, GRID, Axis, Sheet, axis_over, short
+from napari_unet.comparison.canvas import FAINT, Sheet, axis_over
 
 WIDTH, HEIGHT, LEGEND = 430.0, 290.0, 60.0
 COLOURS = dict(
@@ -48,7 +48,7 @@ def _panel(sheet: Sheet, task: Task, found: list[Row], left: float, top: float) 
     across = axis_over(seconds, left + 52, right, log=True)
     upright = axis_over([0, *(row.scores[metric] for row in found)], bottom, top + 38)
     sheet.text(left + 52, top + 18, f"{task.title}: {NAMES[metric]}", size=13)
-    _grid(sheet, across, upright)
+    sheet.grid(across, upright)
     sheet.text(
         (left + 52 + right) / 2, bottom + 32, "seconds of training", colour=FAINT, anchor="mm"
     )
@@ -66,17 +66,6 @@ def _panel(sheet: Sheet, task: Task, found: list[Row], left: float, top: float) 
             sheet.line(points, colour, 1.0 if curve[0].options else 2.0)
         for x, y in points:
             sheet.dot(x, y, 3.5, colour)
-
-
-def _grid(sheet: Sheet, across: Axis, upright: Axis) -> None:
-    for value in upright.ticks():
-        y = upright.place(value)
-        sheet.line([(across.start, y), (across.stop, y)], GRID)
-        sheet.text(across.start - 6, y, short(value), size=11, colour=FAINT, anchor="rm")
-    for value in across.ticks():
-        x = across.place(value)
-        sheet.line([(x, upright.stop), (x, upright.start)], GRID)
-        sheet.text(x, upright.start + 12, short(value), size=11, colour=FAINT, anchor="mm")
 
 
 def _legend(sheet: Sheet, titles: list[tuple[str, str]], top: float) -> None:

@@ -121,6 +121,17 @@ class Sheet:
     def text_width(self, text: str, size: float = 12) -> float:
         return self._draw.textlength(text, _font(size)) / _FINE
 
+    def grid(self, across: Axis, upright: Axis) -> None:
+        """Lines at the ticks of both axes, with their numbers."""
+        for value in upright.ticks():
+            y = upright.place(value)
+            self.line([(across.start, y), (across.stop, y)], GRID)
+            self.text(across.start - 6, y, short(value), size=11, colour=FAINT, anchor="rm")
+        for value in across.ticks():
+            x = across.place(value)
+            self.line([(x, upright.stop), (x, upright.start)], GRID)
+            self.text(x, upright.start + 12, short(value), size=11, colour=FAINT, anchor="mm")
+
     def picture(self) -> Image.Image:
         """The sheet as an RGB picture."""
         size = (round(self.width * PIXELS), round(self.height * PIXELS))

@@ -20,6 +20,7 @@ from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
 from napari_unet.model import file
+from napari_unet.model.building import network_for
 from napari_unet.model.header import (
     ClassDescription,
     Header,
@@ -30,7 +31,7 @@ from napari_unet.model.header import (
     ValidationPoint,
     default_classes,
 )
-from napari_unet.model.model import Model, network_for
+from napari_unet.model.model import Model
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
 from napari_unet.start.general import general_weights

@@ -22,7 +22,8 @@ from napari_unet.engine.workspace import Workspace
 from napari_unet.errors import UserError
 from napari_unet.images.image import Box
 from napari_unet.model import file
-from napari_unet.model.model import Model, network_for
+from napari_unet.model.building import network_for
+from napari_unet.model.model import Model
 from napari_unet.prediction.predictor import Array
 
 MOST, FEWEST = 24, 4

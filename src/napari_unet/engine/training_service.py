@@ -34,8 +34,9 @@ from napari_unet.engine.watching import Current, Watcher
 from napari_unet.engine.workspace import Workspace
 from napari_unet.errors import UserError
 from napari_unet.model import file
+from napari_unet.model.building import network_for
 from napari_unet.model.header import ClassDescription
-from napari_unet.model.model import Model, network_for
+from napari_unet.model.model import Model
 from napari_unet.speed import repeatable
 from napari_unet.training.state import hold_out_from
 from napari_unet.training.validation import HoldOut

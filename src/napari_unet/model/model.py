@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from napari_unet.annotations.objects import objects_from_probability
 from napari_unet.errors import UserError
@@ -23,6 +23,7 @@ from napari_unet.images.normalise import Normalisation
 from napari_unet.images.tiling import Tile
 from napari_unet.model import file
 from napari_unet.model.arguments import array_like, tile_size
+from napari_unet.model.building import network_for
 from napari_unet.model.header import Header
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
@@ -379,47 +380,6 @@ def load(path: str | Path) -> Model:
     """
     header, weights, _ = file.load(path, training_state=False)
     return Model(header, network_for(header, weights, str(path)))
-
-
-def network_for(header: Header, weights: dict[str, Tensor], name: str = "the model") -> nn.Module:
-    """The network that the header describes with these weights, on the CPU.
-
-    Whether they fit is found out before any memory is taken: the header may ask for anything.
-    """
-    try:
-        with torch.device("meta"):
-            network = registry.build(
-                header.network,
-                dims=header.dims,
-                in_channels=header.in_channels,
-                out_channels=len(header.classes),
-                arguments=header.arguments,
-            )
-    except UserError as error:
-        raise UserError(f"{name}: model.json: {error}") from None
-    expected = network.state_dict()
-    for key, tensor in expected.items():
-        if key not in weights:
-            raise UserError(f"{name}: the tensor {key} is missing from the weights.")
-        found = weights[key]
-        if found.shape != tensor.shape or found.dtype != tensor.dtype:
-            raise UserError(
-                f"{name}: the tensor {key} of the weights does not fit the network: it is "
-                f"{_describe(found)} instead of {_describe(tensor)}."
-            )
-    for key in weights:
-        if key not in expected:
-            raise UserError(
-                f"{name}: the tensor {key} of the weights does not belong to the network "
-                f"{header.network!r}."
-            )
-    network.load_state_dict(weights, assign=True)
-    return network
-
-
-def _describe(tensor: Tensor) -> str:
-    shape = " x ".join(map(str, tensor.shape)) or "one number"
-    return f"{shape} ({str(tensor.dtype).removeprefix('torch.')})"
 
 
 def _channels(n: int) -> str:

@@ -11,8 +11,9 @@ from torch import nn
 
 from napari_unet.core.run import TrainingError
 from napari_unet.errors import UserError
+from napari_unet.model.building import network_for
 from napari_unet.model.header import History, ImageRecord
-from napari_unet.model.model import Model, network_for
+from napari_unet.model.model import Model
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
 from napari_unet.prediction.device import autocast
