@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from small_discs import model_of_discs, scene
 from small_models import make_model
 from typer.testing import CliRunner
 
@@ -76,6 +77,21 @@ def test_one_look_leaves_out_the_second(tmp_path: Path) -> None:
     for name, one in (("twice", model), ("once", model.one_look())):
         same = one.predict(image, precision="float32", device="cpu")
         np.testing.assert_allclose(found[name], same, atol=1e-5)
+
+
+def test_own_size_predicts_the_image_as_it_is(tmp_path: Path) -> None:
+    image, model = scene(5)[0], model_of_discs()
+    tifffile.imwrite(tmp_path / "i.tif", image)
+    model.save(tmp_path / "m.unet")
+    for out, more, one in (("large", (), model), ("own", ("--own-size",), model.own_size())):
+        typed = ["predict", str(tmp_path / "m.unet"), str(tmp_path / "i.tif"), *more]
+        typed += ["--out", str(tmp_path / out), "--output", "objects", "--precision", "float32"]
+        done = runner.invoke(app, [*typed, "--device", "cpu"])
+        assert done.exit_code == 0, done.output
+        assert ("2 times enlarged" in done.output) == (out == "large")
+        found = tifffile.imread(tmp_path / out / "i.objects.tif")
+        same = one.predict(image, output="objects", precision="float32", device="cpu")
+        np.testing.assert_array_equal(found, same)
 
 
 def test_fast_predicts_with_one_head_and_says_where_it_cannot(tmp_path: Path) -> None:

@@ -33,13 +33,13 @@ def test_then_and_now(engine: Any, tmp_path: Path) -> None:
     engine.label(id, engine.strokes(mask))
     folder = tmp_path / "history"
     engine.send(KeepHistory(folder=str(folder)))
-    engine.start(steps=80, precision="float32")
+    engine.start(steps=240, precision="float32")
     engine.wait("training_finished")
-    last = engine.wait("snapshot", lambda event: event.step == 80)
+    last = engine.wait("snapshot", lambda event: event.step == 240)
     kept = engine.of("snapshot")
     assert [Path(one.path) for one in kept] == snapshots(folder)
     assert len(kept) >= 2
-    assert kept[0].step < 80
+    assert kept[0].step < 240
     box = ((0, 96), (0, 96))
     refs = [engine.client.allocate((2, 96, 96), np.float32) for _ in range(3)]
     for number, one in enumerate((kept[0], last)):

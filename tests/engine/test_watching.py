@@ -24,6 +24,9 @@ def test_an_image_with_other_pixels_is_shown_again(tmp_path: Path) -> None:
     workspace.images["a"] = Image("a", np.zeros((4, 6), np.uint8), "yx")
 
     class Pixels:
+        def at_size(self, size: Any) -> Any:
+            return self
+
         def region(self, read: Any, shape: Any, box: Any) -> Any:
             return np.stack([read(box)[0]] * 2)
 
@@ -31,7 +34,7 @@ def test_an_image_with_other_pixels_is_shown_again(tmp_path: Path) -> None:
     current = Current(Pixels(), rule, 1)  # type: ignore[arg-type]
     watcher = Watcher(workspace, events.append)
     watcher.watch(Watch(image="a", index=(), box=BOX, array=ArrayRef(kind="npy", path=str(path))))
-    watcher.show(lambda: current, 5)
+    watcher.show(lambda: current, 5, training=False)
     assert [one.type for one in events] == ["preview"]
     assert not watcher.due(5, training=False)
     workspace.images["a"] = Image("a", np.ones((4, 6), np.uint8), "yx")
@@ -39,5 +42,5 @@ def test_an_image_with_other_pixels_is_shown_again(tmp_path: Path) -> None:
     assert not watcher.due(5, training=False)
     watcher.reopened("a")
     assert watcher.due(5, training=False)
-    watcher.show(lambda: current, 5)
+    watcher.show(lambda: current, 5, training=False)
     assert (np.load(path) > 0).all()

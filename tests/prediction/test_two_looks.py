@@ -66,7 +66,7 @@ def slow(network: nn.Module, plane: np.ndarray, share: float) -> np.ndarray:
 )
 def test_it_is_the_mean_of_two_sizes(name: str, arguments: dict[str, Any]) -> None:
     network, geometry = make(name, **arguments)
-    assert geometry.looks_twice
+    assert geometry.resizable
     plane = np.random.default_rng(0).normal(size=(1, 260, 271)).astype(np.float32)
     found = looking(network, geometry, 0.3).probability(plane)
     np.testing.assert_allclose(found, slow(network, plane, 0.3), atol=1e-5)
@@ -126,7 +126,7 @@ def test_views_are_averaged_over_both_sizes() -> None:
 def test_where_there_is_no_second_look(name: str, arguments: dict[str, Any], dims: int) -> None:
     geometry = registry.geometry(name, arguments, dims)
     network = nn.Identity()
-    assert not geometry.looks_twice
+    assert not geometry.resizable
     assert looking_twice(network, geometry, 0.3) == (network, geometry)
     assert geometry.predicting(0.3) == geometry
 

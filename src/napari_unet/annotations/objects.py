@@ -13,6 +13,9 @@ from skimage.segmentation import expand_labels
 from napari_unet.annotations.holes import fill_holes
 from napari_unet.annotations.splitting import split
 
+DROPPED_BELOW = 0.1
+"""Objects smaller than this part of the median labelled one are dropped."""
+
 
 def components(mask: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     """Connected components of ``mask`` != 0, numbered 1, 2, ..; int32 of the same shape.

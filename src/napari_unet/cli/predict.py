@@ -17,6 +17,7 @@ def run_predict(
     outputs: list[str],
     fast: int | None = None,
     one_look: bool = False,
+    own_size: bool = False,
     **options: Any,
 ) -> None:
     """Predict files; prints the path of each file that was written."""
@@ -30,6 +31,8 @@ def run_predict(
         loaded = loaded.fast(fast)
     if one_look:
         loaded = loaded.one_look()
+    if own_size:
+        loaded = loaded.own_size()
     line = ProgressLine()
     try:
         for progress in predict_files(loaded, images, out, outputs, **options):

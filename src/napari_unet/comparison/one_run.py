@@ -127,7 +127,10 @@ def _trained(
         network=task.network,
         arguments=task.arguments,
         preset_name=str(settings.recipe["name"]),
-        settings={"second_look": settings.recipe.get("second_look", 0.0)},
+        settings={
+            "second_look": settings.recipe.get("second_look", 0.0),
+            "enlarge": settings.recipe.get("enlarge", 1.0),
+        },
         classes=settings.classes,
         start=task.start(settings),
         seed=settings.seed,

@@ -216,8 +216,8 @@ def _plan(
         folds=folds,
         budget=seconds,
         steps=steps,
-        # One look at the image: the networks are compared, and not all can look twice.
-        recipe=recipe_of(preset, second_look=0.0).model_dump(
+        # One look at the image as it is: the networks are compared, and not all can do more.
+        recipe=recipe_of(preset, second_look=0.0, enlarge=1.0).model_dump(
             mode="json", exclude={"network", "arguments"}
         ),
         start="general" if start == "general" else "random",

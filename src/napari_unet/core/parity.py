@@ -195,7 +195,7 @@ def _middle(shape: tuple[int, ...], most: int) -> Box:
 def _in_one_piece(subject: Subject, box: Box) -> tuple[Probability, list[str]]:
     """A box of every plane, predicted without a cut, and what the predictor had to say."""
     model, image = subject.model, subject.image
-    predictor = model.predictor(subject.device, subject.precision)
+    predictor = model.predictor_for(image, model.predictor(subject.device, subject.precision))
     sides = tuple(b - a for a, b in box)
     found = np.empty((len(model.header.classes), *image.leading_shape, *sides), np.float32)
     pieces = 0

@@ -161,10 +161,14 @@ class _Task:
         return self.predictor.plan(self.image.spatial_shape, self.tile)
 
     def job(self) -> dict[str, Any]:
-        """What must be the same for a result to be the same, bit by bit."""
+        """What must be the same for a result to be the same, bit by bit.
+
+        How far the image is enlarged follows from it; finished images must not be looked at again.
+        """
         constants = self.model.normalisation(self.image)
         plan, predictor = self.plan(), self.predictor
-        return {
+        enlarged = {"side": self.tile} if self.model.enlarges else {}
+        return enlarged | {
             "model": self.fingerprint,
             "image": identity(self.path),
             "axes": self.image.axes,
@@ -211,6 +215,9 @@ def _predict(
         way = None if afresh else earlier.way
         task = replace(task, predictor=_predictor(model, image, free, way))
     job = task.job()
+    task = replace(task, predictor=model.predictor_for(image, task.predictor))
+    plan = task.plan()
+    total = len(plan) * len(indices)
     if resume:
         unfinished = Unfinished(folder_of(out, name), job, afresh=afresh)
     files = PredictionFiles(
@@ -321,6 +328,7 @@ def _description(
             },
             "rotations": rotations,
             "second_look": model.second_look,
+            "enlarged": float(predictor.size),
             "precision": predictor.precision,
             "device": predictor.device.type,
             "job": job,

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from napari_unet.annotations.kinds import LabelKind
+from napari_unet.annotations.objects import DROPPED_BELOW
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
@@ -34,6 +35,7 @@ from napari_unet.model.header import (
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
+from napari_unet.prediction.object_sizes import KnownObjects
 from napari_unet.start.general import general_weights
 from napari_unet.training.data import LabelledImage, TrainingData, of_objects
 from napari_unet.training.plane import HeldOut
@@ -41,8 +43,6 @@ from napari_unet.training.presets import Preset, preset
 from napari_unet.training.trainer import Trainer
 from napari_unet.training.volumes import fit_to_volume
 
-DROPPED_BELOW = 0.1
-"""Objects smaller than this part of the median training object are dropped."""
 KEPT_LOSSES = 500
 
 Classes = int | Sequence[str | ClassDescription] | None
@@ -193,7 +193,7 @@ def finish(
     descriptions = (*known, *default_classes(max(2, trainer.classes))[len(known) :])
     recipe, first = trainer.preset, images[0]
     normalisation = trainer.data.normalisation
-    object_size = trainer.data.median_object_size() if kind == "objects" else 0.0
+    objects = known_objects(trainer, kind)
     header = Header(
         network=recipe.network,
         arguments=registry.check_arguments(recipe.network, recipe.arguments, first.dims).model_dump(
@@ -209,9 +209,9 @@ def finish(
             method=normalisation.method, low=normalisation.low, high=normalisation.high
         ),
         preset=recipe.model_dump(mode="json"),
-        min_object_size=round(DROPPED_BELOW * object_size),
-        split_depth=trainer.data.split_depth() if kind == "objects" else 0.0,
-        largest_hole=trainer.data.largest_hole() if kind == "objects" else 0,
+        min_object_size=objects.min_size,
+        split_depth=objects.split_depth,
+        largest_hole=objects.largest_hole,
         history=_history(trainer),
         provenance=Provenance(
             created=now(),
@@ -227,6 +227,19 @@ def finish(
         ),
     )
     return Model(header, copy.deepcopy(trainer.averaged()).to("cpu"))
+
+
+def known_objects(trainer: Trainer, kind: LabelKind) -> KnownObjects:
+    """What the labels say of the objects to be found; nothing where none are labelled."""
+    if kind != "objects":
+        return KnownObjects()
+    data = trainer.data
+    return KnownObjects(
+        min_size=round(DROPPED_BELOW * data.median_object_size()),
+        split_depth=data.split_depth(),
+        largest_hole=data.largest_hole(),
+        most=trainer.preset.enlarge,
+    )
 
 
 def describe_classes(classes: Classes) -> tuple[ClassDescription, ...] | None:

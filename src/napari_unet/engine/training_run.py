@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_unet.core import finish
+from napari_unet.core.training import known_objects
 from napari_unet.engine.events import ValidationFacts
 from napari_unet.engine.fresh_labels import FreshLabels
 from napari_unet.engine.protocol import (
@@ -27,6 +28,7 @@ from napari_unet.images.image import Image
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import image_hash
+from napari_unet.prediction.object_sizes import KnownObjects
 from napari_unet.training import events as told
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.trainer import Trainer
@@ -108,6 +110,10 @@ class TrainingRun:
             hashes={name: value for name, value in hashes.items() if value is not None},
             seed=self.trainer.seed,
         )
+
+    def known_objects(self) -> KnownObjects:
+        """What the labels of this moment say of the objects to be found."""
+        return known_objects(self.trainer, self.labels.kind)
 
     def write_checkpoint(self, state: dict[str, Any] | None = None) -> Iterator[Event]:
         """Keep the model in the file that was asked for, if it is not there already.

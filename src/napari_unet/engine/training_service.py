@@ -92,7 +92,8 @@ class TrainingService:
         if self._run is not None and self._run.able:
             self._tell(self._run.advance())
         if self._preview_due:
-            seconds = self._watcher.show(self._current, self._step)
+            able = self._run is not None and self._run.able
+            seconds = self._watcher.show(self._current, self._step, training=able)
             if self._run is not None and self._run.running:
                 self._run.trainer.seconds += seconds
 
@@ -166,13 +167,15 @@ class TrainingService:
     def _current(self) -> Current:
         if self._run is not None:
             trainer, channels = self._run.trainer, self._run.labels.channels
-            return Current(trainer.predictor(), trainer.data.normalisation, channels)
+            known = self._run.known_objects
+            return Current(trainer.predictor(), trainer.data.normalisation, channels, known)
         assert self._loaded is not None
         model = self._loaded.model
         return Current(
             model.predictor(self.device, self.precision),
             model.header.rule(),
             model.header.in_channels,
+            lambda: model.known_objects,
         )
 
     # ------------------------------------------------------------ commands

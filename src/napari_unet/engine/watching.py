@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from napari_unet.engine.arrays import open_array
@@ -14,11 +15,14 @@ from napari_unet.engine.workspace import Workspace
 from napari_unet.errors import UserError
 from napari_unet.images.image import Box
 from napari_unet.images.normalise import Normalisation
+from napari_unet.prediction.object_sizes import KnownObjects
 from napari_unet.prediction.predictor import Array, Predictor
 
 FIRST_STEP = 3
 """The first preview comes after this many steps, or after ``FIRST_SECONDS`` where they are slow."""
 FIRST_SECONDS = 1.5
+SETTLED = 20
+"""Steps after which the sizes of the objects that are found say something."""
 SHARE = 4
 """Training gets at least this many times the time that previews take."""
 
@@ -30,6 +34,7 @@ class Current:
     predictor: Predictor
     normalisation: Normalisation
     channels: int
+    objects: Callable[[], KnownObjects] = KnownObjects
 
 
 class Watcher:
@@ -39,6 +44,8 @@ class Watcher:
         self._workspace, self._emit = workspace, emit
         self._watch: Watch | None = None
         self._shown: int | None = None
+        self._sizes: dict[str, tuple[int, Fraction]] = {}
+        """By image: how many times it is enlarged, and at which step that was found out."""
         self._finished = self._began = 0.0
         self._cost = 0.0
 
@@ -50,12 +57,14 @@ class Watcher:
 
     def reopened(self, image: str) -> None:
         """An image may have other pixels now: what was shown of it is out of date."""
+        self._sizes.pop(image, None)
         if self._watch is not None and self._watch.image == image:
             self._shown = None
 
     def begin(self) -> None:
         """Training begins: what was shown came from another model."""
         self._shown, self._began = None, time.monotonic()
+        self._sizes = {}
 
     def due(self, step: int, *, training: bool, at_once: bool = False) -> bool:
         """Whether the model of ``step`` should be shown now.
@@ -71,7 +80,7 @@ class Watcher:
         wait = max(self._watch.every, SHARE * self._cost) if training else 0.0
         return now - self._finished >= wait
 
-    def show(self, current: Callable[[], Current], step: int) -> float:
+    def show(self, current: Callable[[], Current], step: int, *, training: bool) -> float:
         """Predict into the watcher's array; returns the seconds it took.
 
         What goes wrong is told once, and this region is then left alone.
@@ -81,7 +90,7 @@ class Watcher:
         self._shown = step
         try:
             array = open_array(watch.array, writable=True)
-            probability = self._predict(watch, current())
+            probability = self._predict(watch, current(), step, training)
             classes = len(probability)
             if array.shape[0] < classes or array.shape[1:] != probability.shape[1:]:
                 raise UserError(
@@ -99,7 +108,7 @@ class Watcher:
         self._cost = self._finished - began
         return self._cost
 
-    def _predict(self, watch: Watch, current: Current) -> Array:
+    def _predict(self, watch: Watch, current: Current, step: int, training: bool) -> Array:
         image = self._workspace.image(watch.image)
         if image.channels != current.channels:
             raise UserError(
@@ -111,7 +120,18 @@ class Watcher:
         def read(box: Box) -> Array:
             return constants.apply(image.read(watch.index, box))
 
-        return current.predictor.region(read, image.spatial_shape, watch.box)
+        predictor = current.predictor.at_size(self._size(watch.image, current, step, training))
+        return predictor.region(read, image.spatial_shape, watch.box)
+
+    def _size(self, image: str, current: Current, step: int, training: bool) -> Fraction:
+        """How many times the image is enlarged. To find out takes a prediction of its own: while
+        training goes on, it is done whenever the steps have doubled."""
+        known, size = self._sizes.get(image, (0, Fraction(1)))
+        if step != known and (not training or step >= max(SETTLED, 2 * known)):
+            opened = self._workspace.image(image)
+            size = current.objects().size_for(opened, current.normalisation, current.predictor)
+            self._sizes[image] = step, size
+        return size
 
 
 def _place(watch: Watch) -> tuple[object, ...]:

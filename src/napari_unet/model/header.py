@@ -142,6 +142,12 @@ class Header(Part):
         share = self.preset.get("second_look", 0.0)
         return min(max(float(share), 0.0), 1.0) if isinstance(share, int | float) else 0.0
 
+    @property
+    def enlarge(self) -> float:
+        """How many times images of smaller objects are enlarged at most, 1 to 2; 1 = never."""
+        most = self.preset.get("enlarge", 1.0)
+        return min(max(float(most), 1.0), 2.0) if isinstance(most, int | float) else 1.0
+
     def rule(self) -> Normalisation:
         """How grey values become what the network is fed with.
 

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import JsonValue
 from torch import nn
 
 from napari_unet.annotations.objects import objects_from_probability
@@ -22,13 +23,14 @@ from napari_unet.images.image import ArrayLike, Box, Image, Index
 from napari_unet.images.normalise import Normalisation
 from napari_unet.images.tiling import Tile
 from napari_unet.model import file
-from napari_unet.model.arguments import array_like, tile_size
+from napari_unet.model.arguments import image_for, tile_size
 from napari_unet.model.building import network_for
 from napari_unet.model.header import Header
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
 from napari_unet.prediction.attention import AttentionPredictor
 from napari_unet.prediction.device import choose_device, choose_precision
+from napari_unet.prediction.object_sizes import KnownObjects
 from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
@@ -69,14 +71,49 @@ class Model:
     @property
     def second_look(self) -> float:
         """Share of a second look at half the size in what is predicted; 0 = one look."""
-        return self.header.second_look if self._network_geometry.looks_twice else 0.0
+        return self.header.second_look if self._network_geometry.resizable else 0.0
 
     def one_look(self) -> Model:
         """This model without its second look at half the size; the network is shared."""
-        if not self.header.second_look:
-            return self
-        preset = {**self.header.preset, "second_look": 0.0}
+        return self._with(second_look=0.0) if self.header.second_look else self
+
+    def own_size(self) -> Model:
+        """This model, predicting every image at the size that it has; the network is shared."""
+        return self._with(enlarge=1.0) if self.header.enlarge > 1 else self
+
+    def _with(self, **settings: JsonValue) -> Model:
+        preset = {**self.header.preset, **settings}
         return Model(self.header.model_copy(update={"preset": preset}), self.network)
+
+    @property
+    def known_objects(self) -> KnownObjects:
+        """What decides at which size an image is predicted."""
+        header = self.header
+        return KnownObjects(
+            min_size=header.min_object_size,
+            split_depth=header.split_depth,
+            largest_hole=header.largest_hole,
+            most=header.enlarge,
+        )
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether images of smaller objects than those of the training are enlarged."""
+        header = self.header
+        return header.enlarge > 1 and header.min_object_size > 0 and self.geometry.resizable
+
+    def predictor_for(self, image: Image, predictor: Predictor) -> Predictor:
+        """``predictor``, enlarging this image where its objects are small, with a note then.
+
+        ``image`` comes from :meth:`as_image`. See :mod:`napari_unet.prediction.object_sizes`.
+        """
+        size = self.known_objects.size_for(image, self.header.rule(), predictor)
+        if size > 1:
+            predictor.notes.append(
+                f"Its objects are smaller than those that were trained on: it was predicted "
+                f"{float(size):.3g} times enlarged."
+            )
+        return predictor.at_size(size)
 
     @property
     def class_names(self) -> list[str]:
@@ -144,32 +181,7 @@ class Model:
             Dimensions that the header does not explain, another number of channels, or no z for a
             3D model.
         """
-        header = self.header
-        if isinstance(image, Image):
-            if image.dims != header.dims:
-                image = replace(image, dims=header.dims, spacing=None)
-        else:
-            image = array_like(image, name)
-            ndim = len(image.shape)
-            image = Image(name, image, axes or self._axes_for(ndim, name), header.dims)
-        if image.channels != header.in_channels:
-            raise UserError(
-                f"The model was trained on {_channels(header.in_channels)}, {image.name} has "
-                f"{image.channels} (axes {image.axes}); give it images with the same channels as "
-                f"in training, or say what the axes are."
-            )
-        return image
-
-    def _axes_for(self, ndim: int, name: str) -> str:
-        axes = self.header.axes
-        leading = [a for a in axes if a not in "cyx" and not (a == "z" and self.header.dims == 3)]
-        too_many = len(axes) - ndim
-        if not 0 <= too_many <= len(leading):
-            raise UserError(
-                f"The model was trained on images with the axes {axes}, {name} has {ndim} "
-                f"dimensions: pass axes='...' with one letter of tzcyx for each of them."
-            )
-        return "".join(a for a in axes if a not in leading[:too_many])
+        return image_for(self.header, image, axes, name)
 
     def tiles(
         self,
@@ -305,7 +317,7 @@ class Model:
         arrays = {output: np.empty((classes,) * (output == "probability") + shape, DTYPES[output])}
         plane = np.empty((classes, *seen.spatial_shape), np.float32)
         whole = {"probability": plane} if output == "objects" else {}
-        predictor = self.predictor(device, precision)
+        predictor = self.predictor_for(seen, self.predictor(device, precision))
         for one in self.tiles(seen, predictor, rotations=rotations, tile=tile):
             write_tile(arrays, one.index, one.tile.output, one.probability)
             write_tile(whole, (), one.tile.output, one.probability)
@@ -380,7 +392,3 @@ def load(path: str | Path) -> Model:
     """
     header, weights, _ = file.load(path, training_state=False)
     return Model(header, network_for(header, weights, str(path)))
-
-
-def _channels(n: int) -> str:
-    return "1 channel" if n == 1 else f"{n} channels"

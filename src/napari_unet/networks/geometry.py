@@ -17,8 +17,10 @@ halo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from napari_unet.errors import UserError
 from napari_unet.networks.anisotropy import Pooling, radii, usual_pooling
@@ -68,8 +70,8 @@ class Geometry:
         return tuple(-(-r // s) * s for r, s in zip(self.reach, self.stride, strict=True))
 
     @property
-    def looks_twice(self) -> bool:
-        """Whether a second look at half the size is possible: padded, tile-exact, in planes."""
+    def resizable(self) -> bool:
+        """Whether images can be seen at other sizes, too: padded, tile-exact, in planes."""
         return self.padded and self.tile_exact and len(self.stride) == 2
 
     def at_two_sizes(self) -> Geometry:
@@ -89,7 +91,24 @@ class Geometry:
 
     def predicting(self, second_look: float) -> Geometry:
         """Sizes of what predicts with a second look of this share (0: none)."""
-        return self.at_two_sizes() if second_look and self.looks_twice else self
+        return self.at_two_sizes() if second_look and self.resizable else self
+
+    def enlarged(self, size: Fraction) -> Geometry:
+        """Sizes of ``prediction.enlarging.Enlarged``, in pixels of the image as it is.
+
+        Enlarged images must be cut at the stride, and interpolating needs 3 pixels around. What is
+        needed around the output is consumed: the border is not 0.
+        """
+        up, down = size.numerator, size.denominator
+        stride = tuple(math.lcm(up, s * down) // up for s in self.stride)
+        far = tuple(-(-h * down // up) + 3 for h in self.halo)
+        return replace(
+            self,
+            stride=stride,
+            reach=tuple(-(-r * down // up) + 3 for r in self.reach),
+            border=tuple(-(-f // s) * s for f, s in zip(far, stride, strict=True)),
+            base=stride,
+        )
 
     def output_size(self, at_least: Sizes) -> Sizes:
         """Smallest ``base + k * stride`` that is at least ``at_least``, by axis."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
@@ -31,6 +32,7 @@ from napari_unet.networks.geometry import Geometry, Sizes
 from napari_unet.networks.margins import takes_margin
 from napari_unet.prediction.blending import Windows
 from napari_unet.prediction.device import autocast, free_memory, is_out_of_memory
+from napari_unet.prediction.enlarging import enlarging
 from napari_unet.prediction.folding import fold
 from napari_unet.prediction.graphs import Graphed
 from napari_unet.prediction.rotations import VIEWS
@@ -50,14 +52,17 @@ LARGE_TILES = (1024, 768)
 LARGE_MEMORY = 9 * 2**27
 
 
-def default_tile(shape: Sizes, device: torch.device, halo: Sizes | None = None) -> Sizes:
+def default_tile(
+    shape: Sizes, device: torch.device, halo: Sizes | None = None, size: Fraction = Fraction(1)
+) -> Sizes:
     """Output size of the tiles when nobody asks for one: few equal parts, large but bounded.
 
     512 pixels a side on the CPU, 1024 on CUDA, 64 and 96 in 3D, and up to half as much again where
     that saves a cut: throughput hardly grows beyond, memory does. Where the ``halo`` differs
     between the axes, so does the side, in proportion, with as many pixels in all: the least work.
+    Images that are enlarged to ``size`` get smaller tiles, which are as large for the network.
     """
-    usual = USUAL_TILE.get((device.type, len(shape)), 512 if len(shape) == 2 else 64)
+    usual = int(USUAL_TILE.get((device.type, len(shape)), 512 if len(shape) == 2 else 64) / size)
     if halo is None or len(set(halo)) == 1:
         return equal_parts(shape, usual)
     mean = math.prod(max(1, h) for h in halo) ** (1 / len(halo))
@@ -76,6 +81,9 @@ class Predictor:
     When memory runs out, the tile at hand and those after it are predicted in pieces of half the
     side, with the same result; ``notes`` then holds a sentence about it. Blended windows cannot be
     halved, as the result would be another.
+
+    ``size``: images are enlarged so many times before the network sees them, see
+    :mod:`napari_unet.prediction.enlarging`; sizes of tiles are still those of the image.
     """
 
     def __init__(
@@ -86,9 +94,12 @@ class Predictor:
         device: torch.device,
         precision: str = "float32",
         way: Way | None = None,
+        size: Fraction = Fraction(1),
     ) -> None:
         self.way = way or Way(precision)
-        self.geometry = geometry
+        self.size = size
+        self._given = network, geometry
+        network, self.geometry = enlarging(network, geometry, size)
         self.device = device
         self.precision = self.way.precision
         self.dims = len(geometry.stride)
@@ -101,6 +112,14 @@ class Predictor:
         if self.way.graphs and device.type == "cuda":
             self._run = Graphed(self._run, self.precision)
         self._largest: int | None = None  # side of a tile's output since memory ran out
+
+    def at_size(self, size: Fraction) -> Predictor:
+        """This predictor for images that are to be enlarged so many times; notes are shared."""
+        if size == self.size:
+            return self
+        other = Predictor(*self._given, device=self.device, way=self.way, size=size)
+        other.notes = self.notes
+        return other
 
     def tile_probability(self, input: npt.NDArray[np.float32]) -> Array:
         """Probability (class, *network output) of a piece (C, *spatial) that fits the network.
@@ -170,14 +189,17 @@ class Predictor:
         if tile is None and box is None and (large := self._large_tile(shape)) is not None:
             tile = large
         elif tile is None:
-            tile = default_tile(shape, self.device, self.geometry.halo)
+            tile = self._default_tile(shape)
             if box is not None:
                 sides = tuple(b - a for a, b in box)
-                if default_tile(sides, self.device, self.geometry.halo) == sides or (
+                if self._default_tile(sides) == sides or (
                     len(sides) == 3 and self._read(sides) <= 1.5 * self._read(tile)
                 ):
                     tile = shape
         return plan_tiles(shape, self.geometry, tile, box)
+
+    def _default_tile(self, shape: Sizes) -> Sizes:
+        return default_tile(shape, self.device, self.geometry.halo, self.size)
 
     def _large_tile(self, shape: Sizes) -> int | None:
         """Side of the tiles of a plane that is large, on the CPU; None: the usual one.
@@ -196,8 +218,9 @@ class Predictor:
         return None
 
     def _read(self, sides: Sizes) -> int:
-        """Pixels that the network reads to predict a box of these sides in one piece."""
-        return math.prod(n + 2 * h for n, h in zip(sides, self.geometry.halo, strict=True))
+        """Pixels that the network sees to predict a box of these sides in one piece."""
+        seen = (self.size * (n + 2 * h) for n, h in zip(sides, self.geometry.halo, strict=True))
+        return int(math.prod(seen))
 
     def probability(
         self,

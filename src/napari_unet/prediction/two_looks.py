@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_unet.networks.geometry import Geometry, Sizes
-from napari_unet.networks.margins import takes_margin
+from napari_unet.networks.geometry import Geometry
+from napari_unet.networks.margins import probability_without, without
 
 
 def looking_twice(
@@ -21,9 +21,9 @@ def looking_twice(
 ) -> tuple[nn.Module, Geometry]:
     """``network`` and its sizes with a second look of this ``share`` (0: as they are).
 
-    Also as they are where there is no second look, see :attr:`Geometry.looks_twice`.
+    Also as they are where there is no second look, see :attr:`Geometry.resizable`.
     """
-    if not share or not geometry.looks_twice:
+    if not share or not geometry.resizable:
         return network, geometry
     return TwoLooks(network, geometry, share), geometry.at_two_sizes()
 
@@ -46,25 +46,11 @@ class TwoLooks(nn.Module):
         """Pixels on each side that the first look need not see."""
 
     def forward(self, x: Tensor) -> Tensor:
-        whole = self._probability(_without(x, self.unseen), self.halo)
+        whole = probability_without(self.network, without(x, self.unseen), self.halo)
         # One pixel on each side is left for the interpolation.
         around = tuple(b // 2 - s for b, s in zip(self.border, self.stride, strict=True))
-        half = self._probability(functional.avg_pool2d(x, 2), around)
-        half = _without(half, tuple(s - 1 for s in self.stride))
+        half = probability_without(self.network, functional.avg_pool2d(x, 2), around)
+        half = without(half, tuple(s - 1 for s in self.stride))
         half = functional.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
-        mean = torch.lerp(whole, _without(half, (2, 2)), self.share)
+        mean = torch.lerp(whole, without(half, (2, 2)), self.share)
         return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
-
-    def _probability(self, x: Tensor, margin: Sizes) -> Tensor:
-        """Of ``x`` without ``margin`` pixels on each side."""
-        if takes_margin(self.network):
-            logits = self.network(x, margin=margin[0] if len(set(margin)) == 1 else margin)
-        else:
-            logits = _without(self.network(x), margin)
-        return torch.softmax(logits.float(), 1)
-
-
-def _without(x: Tensor, rim: Sizes) -> Tensor:
-    """``x`` (..., y, x) without so many pixels on each side."""
-    (top, left), (height, width) = rim, x.shape[-2:]
-    return x[..., top : height - top, left : width - left]

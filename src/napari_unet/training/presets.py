@@ -77,6 +77,13 @@ class Preset(BaseModel):
         lt=1,
         description="share of a second look at half the size in what its models predict (planes)",
     )
+    enlarge: float = Field(
+        1.0,
+        ge=1,
+        le=2,
+        description="images whose objects are smaller than those that were trained on are "
+        "enlarged up to so many times before they are predicted (planes)",
+    )
     averaging: float = Field(0.98, ge=0, lt=1, description="decay of the averaged weights, at most")
 
     def at(self, step: int) -> Preset:
@@ -137,8 +144,11 @@ _PRESETS = {p.name: p for p in (_LIVE, _STROKES, _PAPER)}
 # Objects come in many sizes, within an image and from one microscope to the next. The thickness of
 # a membrane is always about the same, and a network that may forget it finds fewer of them
 # (docs/benchmarks.md, "How much pieces are zoomed"). A second look closes gaps in membranes, and
-# finds no more objects ("A second look at half the size").
-_FOR_OBJECTS: dict[str, dict[str, Any]] = {"live": {"scale": 0.6, "second_look": 0.0}}
+# finds no more objects ("A second look at half the size"). What helps there is to enlarge images
+# whose objects are smaller ("Objects smaller than those that were trained on").
+_FOR_OBJECTS: dict[str, dict[str, Any]] = {
+    "live": {"scale": 0.6, "second_look": 0.0, "enlarge": 2.0}
+}
 
 WHEN = {
     "live": "Learns fastest here: a small padded U-Net with batch normalisation. The default.",

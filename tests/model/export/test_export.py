@@ -183,6 +183,15 @@ def test_a_second_look_stays_at_home_and_that_is_said(tmp_path: Path) -> None:
     assert not any("--one-look" in n for n in export(once, "onnx", done.path, ABOUT).notes)
 
 
+def test_images_are_not_enlarged_elsewhere_and_that_is_said(tmp_path: Path) -> None:
+    plain = model()
+    changes = {"preset": {"enlarge": 2.0}, "min_object_size": 9}
+    header = plain.header.model_copy(update=changes)
+    done = export(Model(header, plain.network), "onnx", tmp_path / "m.onnx", ABOUT)
+    assert "--own-size" in done.notes[-1]
+    assert not any("--own-size" in n for n in export(plain, "onnx", done.path, ABOUT).notes)
+
+
 def test_a_package_may_hold_one_of_the_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> Graph:
         raise UserError("No way.")

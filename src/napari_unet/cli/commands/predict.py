@@ -41,6 +41,15 @@ def predict(
             "average with the first in planes: a quarter faster, and a little worse.",
         ),
     ] = False,
+    own_size: Annotated[
+        bool,
+        typer.Option(
+            "--own-size",
+            help="Predict every image at the size that it has. Default: models of the recipe live "
+            "that find objects in planes enlarge an image up to twice, where its objects are "
+            "smaller than those that were trained on.",
+        ),
+    ] = False,
     tile: Annotated[
         int | None,
         typer.Option(
@@ -98,6 +107,7 @@ def predict(
         outputs=output or [],
         rotations=tta,
         one_look=one_look,
+        own_size=own_size,
         tile=tile,
         fast=fast,
         form=form,

@@ -31,6 +31,10 @@ ONE_LOOK = (
     "The second look at half the size is not exported: other programs predict what "
     "'napari-unet predict --one-look' does."
 )
+OWN_SIZE = (
+    "Enlarging images of small objects is not exported: other programs predict what "
+    "'napari-unet predict --own-size' does."
+)
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,12 @@ def export(model: Model, format: str, out: str | Path, about: About) -> Exported
     path = Path(out)
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the exported model another name.")
-    single = model.one_look()
+    single = model.one_look().own_size()
     made = (_onnx if format == "onnx" else _bioimageio)(single, path, about)
-    if not model.second_look:
-        return made
-    return replace(made, notes=(*made.notes, ONE_LOOK))
+    more = [ONE_LOOK] if model.second_look else []
+    if model.enlarges:
+        more.append(OWN_SIZE)
+    return replace(made, notes=(*made.notes, *more))
 
 
 def _onnx(model: Model, path: Path, about: About) -> Exported:

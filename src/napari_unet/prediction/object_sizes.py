@@ -1,0 +1,87 @@
+"""At which size an image is predicted: that at which its objects are as large as those learned.
+
+A first prediction at the size as it is finds objects; their median size against that of the
+training decides (Stringer et al. 2021, "Cellpose", estimate a diameter first, too). Images are only
+enlarged, never shrunk: that gained nothing. How much it brings: docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.annotations.objects import DROPPED_BELOW, objects_from_probability
+from napari_unet.images.image import Box, Image
+from napari_unet.images.normalise import Normalisation
+from napari_unet.prediction.enlarging import SIZES
+from napari_unet.prediction.predictor import Predictor
+
+LOOKED_AT = 1024
+"""Longest side of a plane that is looked at as a whole."""
+BLOCKS, BLOCK = 3, 384
+"""Of a longer one so many blocks of so many pixels, evenly spread."""
+
+
+@dataclass(frozen=True)
+class KnownObjects:
+    """What is known of the objects of a training: how they are cut, as in a model's header, and
+    how many times images are enlarged at most."""
+
+    min_size: int = 0
+    split_depth: float = 0.0
+    largest_hole: int = 0
+    most: float = 1.0
+
+    @property
+    def median(self) -> float:
+        """Pixels of the median object, to about 5 %; 0 = unknown."""
+        return self.min_size / DROPPED_BELOW
+
+    def size_for(
+        self, image: Image, normalisation: Normalisation, predictor: Predictor
+    ) -> Fraction:
+        """How many times ``image`` is to be enlarged, one of ``SIZES``.
+
+        Looked at is the middle one of its planes, with ``predictor`` at the size as it is. 1 where
+        no object is found.
+        """
+        sizes = [size for size in SIZES if size <= self.most]
+        if len(sizes) < 2 or not self.median or not predictor.geometry.resizable:
+            return Fraction(1)
+        indices = list(image.indices())
+        index, shape = indices[len(indices) // 2], image.spatial_shape
+        constants = normalisation.for_image(image, index)
+
+        def read(box: Box) -> npt.NDArray[np.float32]:
+            return constants.apply(image.read(index, box))
+
+        found = [
+            self._areas(predictor.region(read, shape, box)) for box in product(*map(_spans, shape))
+        ]
+        areas = np.concatenate(found)
+        if not len(areas):
+            return Fraction(1)
+        wanted = math.log(self.median / float(np.median(areas))) / 2
+        return min(sizes, key=lambda size: abs(math.log(size) - wanted))
+
+    def _areas(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+        objects = objects_from_probability(
+            probability,
+            self.min_size,
+            split_depth=self.split_depth,
+            largest_hole=self.largest_hole,
+        )
+        return np.bincount(objects.ravel())[1:]
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """What is looked at along an axis."""
+    if length <= LOOKED_AT:
+        return [(0, length)]
+    middles = (length * (2 * i + 1) // (2 * BLOCKS) for i in range(BLOCKS))
+    return [(middle - BLOCK // 2, middle + BLOCK // 2) for middle in middles]
