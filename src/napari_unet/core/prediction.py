@@ -215,7 +215,7 @@ def _predict(
         way = None if afresh else earlier.way
         task = replace(task, predictor=_predictor(model, image, free, way))
     job = task.job()
-    task = replace(task, predictor=model.predictor_for(image, task.predictor))
+    task = replace(task, predictor=model.predictor_for(image, task.predictor, task.tile))
     plan = task.plan()
     total = len(plan) * len(indices)
     if resume:

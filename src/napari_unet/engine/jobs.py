@@ -73,7 +73,7 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
     if precision == "auto" and command.box is None:
         # As on the command line. A part is wanted at once, and nobody keeps it.
         predictor = settle(model, image, predictor, device)
-    predictor = model.predictor_for(image, predictor)
+    predictor = model.predictor_for(image, predictor, command.tile)
     if command.box is None and (doubts := model.header.rule().doubts(image)):
         predictor.notes.append(doubts)
     truth = _Truth(workspace.labels.get(command.image))

@@ -102,12 +102,16 @@ class Model:
         header = self.header
         return header.enlarge > 1 and header.min_object_size > 0 and self.geometry.resizable
 
-    def predictor_for(self, image: Image, predictor: Predictor) -> Predictor:
+    def predictor_for(
+        self, image: Image, predictor: Predictor, tile: int | Sequence[int] | None = None
+    ) -> Predictor:
         """``predictor``, enlarging this image where its objects are small, with a note then.
 
         ``image`` comes from :meth:`as_image`. See :mod:`napari_unet.prediction.object_sizes`.
         """
-        size = self.known_objects.size_for(image, self.header.rule(), predictor)
+        size = self.known_objects.size_for(
+            image, self.header.rule(), predictor, tile_size(tile, self.header.dims)
+        )
         if size > 1:
             predictor.notes.append(
                 f"Its objects are smaller than those that were trained on: it was predicted "
@@ -317,7 +321,7 @@ class Model:
         arrays = {output: np.empty((classes,) * (output == "probability") + shape, DTYPES[output])}
         plane = np.empty((classes, *seen.spatial_shape), np.float32)
         whole = {"probability": plane} if output == "objects" else {}
-        predictor = self.predictor_for(seen, self.predictor(device, precision))
+        predictor = self.predictor_for(seen, self.predictor(device, precision), tile)
         for one in self.tiles(seen, predictor, rotations=rotations, tile=tile):
             write_tile(arrays, one.index, one.tile.output, one.probability)
             write_tile(whole, (), one.tile.output, one.probability)

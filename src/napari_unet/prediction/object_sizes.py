@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_unet.annotations.objects import DROPPED_BELOW, objects_from_probability
 from napari_unet.images.image import Box, Image
 from napari_unet.images.normalise import Normalisation
+from napari_unet.networks.geometry import Sizes
 from napari_unet.prediction.enlarging import SIZES
 from napari_unet.prediction.predictor import Predictor
 
@@ -43,12 +44,16 @@ class KnownObjects:
         return self.min_size / DROPPED_BELOW
 
     def size_for(
-        self, image: Image, normalisation: Normalisation, predictor: Predictor
+        self,
+        image: Image,
+        normalisation: Normalisation,
+        predictor: Predictor,
+        tile: int | Sizes | None = None,
     ) -> Fraction:
         """How many times ``image`` is to be enlarged, one of ``SIZES``.
 
-        Looked at is the middle one of its planes, with ``predictor`` at the size as it is. 1 where
-        no object is found.
+        Looked at is the middle one of its planes, with ``predictor`` at the size as it is, in
+        tiles of this side (which changes memory only). 1 where no object is found.
         """
         sizes = [size for size in SIZES if size <= self.most]
         if len(sizes) < 2 or not self.median or not predictor.geometry.resizable:
@@ -61,7 +66,8 @@ class KnownObjects:
             return constants.apply(image.read(index, box))
 
         found = [
-            self._areas(predictor.region(read, shape, box)) for box in product(*map(_spans, shape))
+            self._areas(predictor.region(read, shape, box, tile))
+            for box in product(*map(_spans, shape))
         ]
         areas = np.concatenate(found)
         if not len(areas):

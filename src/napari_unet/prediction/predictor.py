@@ -241,12 +241,12 @@ class Predictor:
 
         return _assemble(whole, self.tiles(read, shape, tile, whole, rotations))
 
-    def region(self, read: Read, shape: Sizes, box: Box) -> Array:
+    def region(self, read: Read, shape: Sizes, box: Box, tile: int | Sizes | None = None) -> Array:
         """Probability (class, *box) of a part of an image of ``shape`` that is read piece by piece.
 
         Raises the errors of ``tiles``.
         """
-        return _assemble(box, self.tiles(read, shape, box=box))
+        return _assemble(box, self.tiles(read, shape, tile, box))
 
     def _blended(
         self,
