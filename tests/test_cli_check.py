@@ -80,6 +80,17 @@ def test_mended_labels_are_clean_and_the_old_ones_stay(folder: Path) -> None:
     assert out == "3 image(s): nothing is wrong.\n"
 
 
+@pytest.mark.parametrize("place", ["ids", "images"])
+def test_what_was_given_is_never_overwritten(folder: Path, place: str) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*.tif")}
+    _, err = run(
+        "check", folder / "images", folder / "ids", "--labels", "objects",
+        "--fix", folder / place, code=1,
+    )  # fmt: skip
+    assert "that you gave: give --fix another folder" in err
+    assert {path: path.read_bytes() for path in folder.rglob("*.tif")} == before
+
+
 def test_images_alone_and_mistakes(folder: Path) -> None:
     assert "4 image(s): nothing" in run("check", folder / "images")[0]
     assert "Give the LABELS" in run("check", folder / "images", "--dry-run", code=1)[1]

@@ -37,6 +37,8 @@ class Checked:
 
     image: Image
     labels: npt.NDArray[Any] | None = None
+    file: Path | None = None
+    """Of the labels."""
     issues: list[Issue] = field(default_factory=list)
 
     @property
@@ -117,6 +119,7 @@ def _read_labels(checked: list[Checked], paths: Sequence[Path]) -> None:
             text = "It has no labels: they must have the same name, apart from the extension."
             one.issues.append(Issue("warning", "no-labels", text))
             continue
+        one.file = path
         try:
             one.labels = _pixels(path, one.image)
         except UserError as error:
@@ -197,17 +200,16 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
 
     from napari_unet.project.files import disk_error
 
+    _keep_given(checked, folder)
     kinds = set()
     for one in checked:
         if one.labels is None:
             continue
         fixed, done = fix_all(one.labels, kind, one.shape, dims=dims)
         kinds.add(fixed.kind)
-        path = folder / f"{one.image.name}.tif"
+        path = _mended(one, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if path.exists() and one.image.path is not None and path.samefile(one.image.path):
-                raise UserError(f"{path} is the image itself: give --fix another folder.")
             top = int(fixed.labels.max(initial=0))
             dtype = np.uint8 if fixed.kind != "objects" else np.int32
             array = fixed.labels.astype(dtype if top <= np.iinfo(dtype).max else np.int64)
@@ -217,6 +219,22 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
         for issue in done:
             note(f"{path.name}: {issue.fix.label if issue.fix else ''} ({issue.code})")
     note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
+
+
+def _mended(one: Checked, folder: Path) -> Path:
+    return folder / f"{one.image.name}.tif"
+
+
+def _keep_given(checked: Sequence[Checked], folder: Path) -> None:
+    """:class:`UserError`, before anything is written, where mended labels would take the place of
+    an image or of labels that were given."""
+    images = {one.image.path.resolve() for one in checked if one.image.path is not None}
+    labels = {one.file.resolve() for one in checked if one.file is not None}
+    for one in checked:
+        path = _mended(one, folder)
+        for given, what in ((images, "an image"), (labels, "a label file")):
+            if one.labels is not None and path.resolve() in given:
+                raise UserError(f"{path} is {what} that you gave: give --fix another folder.")
 
 
 def _dry_run(
