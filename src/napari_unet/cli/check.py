@@ -23,7 +23,8 @@ from napari_unet.preflight import (
     Expected,
     Issue,
     Planes,
-    fix_all,
+    Together,
+    fix_together,
     lint_image,
     lint_images,
     lint_labels,
@@ -170,14 +171,19 @@ def _guessed(checked: Sequence[Checked], dims: int) -> LabelKind:
 
 
 def _check_labels(checked: Sequence[Checked], kind: LabelKind, dims: int) -> None:
-    whole = [o.labels for o in checked if o.labels is not None and o.labels.dtype.kind in "bui"]
-    every = {int(v) for labels in whole for v in np.unique(labels)}
+    every = Together.of((one.labels, one.shape) for one in checked if one.labels is not None)
     planes = []
     for one in checked:
         if one.labels is None:
             continue
         one.issues += lint_labels(
-            one.labels, kind, one.shape, dims=dims, complete=True, elsewhere=every
+            one.labels,
+            kind,
+            one.shape,
+            dims=dims,
+            complete=True,
+            elsewhere=every.values,
+            mask=every.mask,
         )
         if one.labels.shape == one.shape:
             pixels = one.image.data[...] if _small(one.image) else None
@@ -202,12 +208,14 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
 
     _keep_given(checked, folder)
     kinds = set()
-    for one in checked:
-        if one.labels is None:
+    names = [one.image.name for one in checked if one.labels is not None]
+    given = [(one.labels, one.shape) for one in checked if one.labels is not None]
+    for name, mended in zip(names, fix_together(given, kind, dims=dims), strict=True):
+        fixed, path = mended.state, folder / f"{name}.tif"
+        if not mended.usable:
+            note(f"{path.name}: not written, for these labels cannot be mended by itself.")
             continue
-        fixed, done = fix_all(one.labels, kind, one.shape, dims=dims)
         kinds.add(fixed.kind)
-        path = _mended(one, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             top = int(fixed.labels.max(initial=0))
@@ -216,13 +224,10 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
             tifffile.imwrite(path, array, compression="zlib")
         except OSError as error:
             raise disk_error(error, str(path)) from error
-        for issue in done:
+        for issue in mended.done:
             note(f"{path.name}: {issue.fix.label if issue.fix else ''} ({issue.code})")
-    note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
-
-
-def _mended(one: Checked, folder: Path) -> Path:
-    return folder / f"{one.image.name}.tif"
+    if kinds:
+        note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
 
 
 def _keep_given(checked: Sequence[Checked], folder: Path) -> None:
@@ -231,7 +236,7 @@ def _keep_given(checked: Sequence[Checked], folder: Path) -> None:
     images = {one.image.path.resolve() for one in checked if one.image.path is not None}
     labels = {one.file.resolve() for one in checked if one.file is not None}
     for one in checked:
-        path = _mended(one, folder)
+        path = folder / f"{one.image.name}.tif"
         for given, what in ((images, "an image"), (labels, "a label file")):
             if one.labels is not None and path.resolve() in given:
                 raise UserError(f"{path} is {what} that you gave: give --fix another folder.")
