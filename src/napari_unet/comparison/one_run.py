@@ -18,7 +18,7 @@ from napari_unet.errors import UserError
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import now, packages
 from napari_unet.prediction.device import choose_device, device_name, free_memory
-from napari_unet.training.data import LabelledImage
+from napari_unet.training.data import LabelledImage, are_masks
 from napari_unet.training.events import Failed, Notice, Progress
 from napari_unet.training.trainer import Trainer
 
@@ -37,6 +37,8 @@ class Task:
     learn: Sequence[LabelledImage]
     test: Sequence[LabelledImage]
     transfer: Sequence[LabelledImage]
+    masks: bool = True
+    """Whether the labels of the images, ``transfer`` apart, may be masks: see `are_masks`."""
 
     def start(self, settings: Settings) -> str:
         """The first weights: the general ones exist for the plain U-Net only."""
@@ -87,6 +89,7 @@ def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progr
         seed=settings.seed,
     )
     device = choose_device(settings.device)
+    others = are_masks(task.transfer)
     cost = measure(
         model.predictor(settings.device, settings.precision),
         task.network,
@@ -104,8 +107,8 @@ def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progr
         seconds=trainer.seconds,
         batch=trainer.batch,
         tile=trainer.tile,
-        test=tuple(_scored(model, one, settings) for one in task.test),
-        transfer=tuple(_scored(model, one, settings) for one in task.transfer),
+        test=tuple(_scored(model, one, settings, task.masks) for one in task.test),
+        transfer=tuple(_scored(model, one, settings, others) for one in task.transfer),
         notes=tuple(dict.fromkeys(notes)),
         device_name=device_name(device),
         threads=torch.get_num_threads(),
@@ -145,7 +148,7 @@ def _trained(
             yield event
 
 
-def _scored(model: Model, one: LabelledImage, settings: Settings) -> Scored:
+def _scored(model: Model, one: LabelledImage, settings: Settings, mask: bool) -> Scored:
     clock = time.perf_counter()
     prediction = model.predict(
         one.image,
@@ -155,7 +158,9 @@ def _scored(model: Model, one: LabelledImage, settings: Settings) -> Scored:
     )
     seconds = time.perf_counter() - clock
     return Scored(
-        name=one.image.name, values=score(prediction, one, settings.classes), seconds=seconds
+        name=one.image.name,
+        values=score(prediction, one, settings.classes, mask),
+        seconds=seconds,
     )
 
 
