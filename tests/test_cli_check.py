@@ -99,6 +99,13 @@ def test_images_alone_and_mistakes(folder: Path) -> None:
     assert "Example" in run("check", "--help")[0]
 
 
+@pytest.mark.parametrize("place", ["images", "ids"])
+def test_two_files_of_one_name_are_refused_as_in_training(folder: Path, place: str) -> None:
+    np.save(folder / place / "good.npy", np.zeros((64, 64), np.uint8))
+    _, err = run("check", folder / "images", folder / "ids", "--labels", "objects", code=1)
+    assert "have the same name, apart from the extension" in err
+
+
 def test_labels_in_colour_are_a_finding(folder: Path) -> None:
     rgb = np.zeros((64, 64, 3), np.uint8)
     rgb[20:40, 20:40] = (255, 0, 0)

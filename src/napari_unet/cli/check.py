@@ -16,7 +16,7 @@ from napari_unet.annotations.kinds import KINDS, LabelKind
 from napari_unet.cli.console import note, result
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
-from napari_unet.images.reading import find_files, read_image, stem
+from napari_unet.images.reading import by_stem, find_files, read_image
 from napari_unet.model.file import read_header
 from napari_unet.model.header import Header
 from napari_unet.preflight import (
@@ -63,7 +63,8 @@ def run_check(
         raise UserError("Give the LABELS too: without them there is nothing to mend or to train.")
     header = read_header(model) if model is not None else None
     dims = header.dims if header is not None else 2
-    checked = [Checked(read_image(path, axes, dims)) for path in find_files(images)]
+    paths = by_stem(find_files(images)).values()
+    checked = [Checked(read_image(path, axes, dims)) for path in paths]
     chosen = _kind(kind)
     if labels is not None:
         _read_labels(checked, find_files(labels))
@@ -111,7 +112,7 @@ def _expected(header: Header | None) -> Expected | None:
 
 
 def _read_labels(checked: list[Checked], paths: Sequence[Path]) -> None:
-    files = {stem(path): path for path in paths}
+    files = by_stem(paths)
     if len(checked) == len(paths) == 1:
         files = {checked[0].image.name: paths[0]}
     for one in checked:
