@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +67,13 @@ def run(task: Task, settings: Settings) -> Iterator[Progress | RunResult]:
 
 
 def warm_up(task: Task, settings: Settings) -> None:
-    """One step that is thrown away: what torch does only once is on no network's account."""
-    for _ in _trained(task, settings, steps=1, budget=None, keep=lambda trainer: None):
-        pass
+    """One step that is thrown away: what torch does only once is on no network's account.
+
+    What fails here fails in the run too, whose result says why; others may still be trained.
+    """
+    with suppress(Exception):
+        for _ in _trained(task, settings, steps=1, budget=None, keep=lambda trainer: None):
+            pass
 
 
 def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progress | RunResult]:
