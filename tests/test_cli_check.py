@@ -80,12 +80,30 @@ def test_mended_labels_are_clean_and_the_old_ones_stay(folder: Path) -> None:
     assert out == "3 image(s): nothing is wrong.\n"
 
 
+@pytest.mark.parametrize("place", ["ids", "images"])
+def test_what_was_given_is_never_overwritten(folder: Path, place: str) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*.tif")}
+    _, err = run(
+        "check", folder / "images", folder / "ids", "--labels", "objects",
+        "--fix", folder / place, code=1,
+    )  # fmt: skip
+    assert "that you gave: give --fix another folder" in err
+    assert {path: path.read_bytes() for path in folder.rglob("*.tif")} == before
+
+
 def test_images_alone_and_mistakes(folder: Path) -> None:
     assert "4 image(s): nothing" in run("check", folder / "images")[0]
     assert "Give the LABELS" in run("check", folder / "images", "--dry-run", code=1)[1]
     kinds = run("check", folder / "images", folder / "ids", "--labels", "cells", code=1)[1]
     assert "choose from scribbles" in kinds
     assert "Example" in run("check", "--help")[0]
+
+
+@pytest.mark.parametrize("place", ["images", "ids"])
+def test_two_files_of_one_name_are_refused_as_in_training(folder: Path, place: str) -> None:
+    np.save(folder / place / "good.npy", np.zeros((64, 64), np.uint8))
+    _, err = run("check", folder / "images", folder / "ids", "--labels", "objects", code=1)
+    assert "have the same name, apart from the extension" in err
 
 
 def test_labels_in_colour_are_a_finding(folder: Path) -> None:
@@ -97,3 +115,72 @@ def test_labels_in_colour_are_a_finding(folder: Path) -> None:
     mended = folder / "mended"
     run("check", folder / "images" / "good.tif", folder / "rgb.tif", "--fix", mended, code=1)
     np.testing.assert_array_equal(np.unique(tifffile.imread(mended / "good.tif")), [0, 1])
+
+
+def mended_values(folder: Path, *labels: np.ndarray) -> tuple[list[list[int]], str]:
+    """The values that `check --fix` leaves in the labels of each image, and what it says."""
+    (folder / "classes").mkdir()
+    for name, array in zip(("good", "split", "big"), labels, strict=False):
+        tifffile.imwrite(
+            folder / "classes" / f"{name}.tif",
+            array,
+            photometric="rgb" if array.ndim == 3 else "minisblack",
+        )
+    images = [folder / "images" / f"{n}.tif" for n in ("good", "split", "big")]
+    for path in (folder / "images").iterdir():
+        if path not in images[: len(labels)]:
+            path.unlink()
+    outcome = CliRunner().invoke(
+        app,
+        ["check", str(folder / "images"), str(folder / "classes"), "--labels", "classes",
+         "--fix", str(folder / "mended")],
+    )  # fmt: skip
+    assert "Something went wrong" not in outcome.stderr
+    made = [folder / "mended" / path.name for path in images[: len(labels)]]
+    values = [np.unique(tifffile.imread(path)).tolist() for path in made if path.exists()]
+    return values, outcome.stderr + outcome.stdout
+
+
+def of_classes(*values: int) -> np.ndarray:
+    """A picture of 64 x 64 with these values in stripes."""
+    return np.repeat(np.array(values, np.uint16), 64 * 64 // len(values) + 1)[: 64 * 64].reshape(
+        64, 64
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # A class that only some images hold is no gap, ...
+        ([(0, 1, 2), (0, 2)], [[0, 1, 2], [0, 2]]),
+        ([(0, 1, 4), (0, 4)], [[0, 1, 2], [0, 2]]),
+        # ... an image without background is not counted from 1, ...
+        ([(0, 1, 2), (1, 2)], [[0, 1, 2], [1, 2]]),
+        ([(1, 2, 3), (2, 3)], [[0, 1, 2], [1, 2]]),
+        # ... and one value is one class everywhere.
+        ([(0, 300, 600), (0, 600)], [[0, 1, 2], [0, 2]]),
+        ([(0, 1, 255), (0, 255)], [[0, 1, 255], [0, 255]]),
+        ([(0, 255), (0, 255)], [[0, 1], [0, 1]]),
+    ],
+)
+def test_a_number_means_the_same_in_all_mended_labels(
+    folder: Path, given: list[tuple[int, ...]], expected: list[list[int]]
+) -> None:
+    values, _ = mended_values(folder, *(of_classes(*v) for v in given))
+    assert values == expected
+
+
+def test_a_colour_means_the_same_in_all_mended_labels(folder: Path) -> None:
+    colours = np.array([(0, 0, 0), (0, 255, 0), (255, 0, 0)], np.uint8)
+    pictures = [colours[of_classes(0, 1, 2)], colours[of_classes(0, 2)]]
+    assert mended_values(folder, *pictures)[0] == [[0, 1, 2], [0, 2]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_cannot_be_mended_is_not_written(folder: Path, value: float) -> None:
+    noise = np.random.default_rng(0).normal(100, 300, (64, 64)).astype(np.float32)
+    values, said = mended_values(
+        folder, np.full((64, 64), value, np.float32), noise, of_classes(0, 1)
+    )
+    assert values == [[0, 1]]
+    assert said.count("not written") == 2

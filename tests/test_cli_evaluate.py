@@ -144,6 +144,30 @@ def test_regions_limit_what_is_scored() -> None:
     assert scores(*arguments, "--regions", "r")["mean"]["pixel_error"] == 0
 
 
+def test_255_beside_classes_means_not_labelled_in_all_files() -> None:
+    unknown = CELL.copy()
+    unknown[10:] = 255
+    background = np.where(np.arange(16) < 10, 0, 255).astype(np.uint8).repeat(12).reshape(16, 12).T
+    for name, truth in {"both": unknown, "background": background}.items():
+        write(f"t/{name}.tif", truth)
+        write(f"p/{name}.tif", np.where(truth == 255, 1, truth))
+    options = ("p", "t", "--labels", "classes", "--metrics", "iou,pixel_error")
+    report = scores(*options)
+    assert report["mean"] == {"iou": 1.0, "pixel_error": 0.0}
+    assert next(i for i in report["images"] if i["name"] == "background")["iou"] is None
+    assert "mask" not in run(*options)[1]
+    # With regions only the rest of what is labelled counts.
+    for name in ("both", "background"):
+        write(f"r/{name}.tif", np.ones(CELL.shape, np.uint8))
+    assert scores(*options, "--regions", "r") == report
+    write("r/both.tif", np.ones((3, 3), np.uint8))
+    assert "must be equal" in run(*options, "--regions", "r", code=1)[1]
+    # Masks alone are masks.
+    write("t/both.tif", 255 * CELL)
+    write("p/both.tif", CELL)
+    assert scores(*options)["images"][1]["iou"] == 1.0
+
+
 def test_distances_are_physical_where_all_files_say() -> None:
     moved = np.roll(CELL, 2, 1)
     options = {"imagej": True, "resolution": (2, 2), "metadata": {"unit": "um"}}

@@ -154,6 +154,16 @@ def test_own_evidence_counts_most(tmp_path: Path) -> None:
     assert "your comparison shows none that is" in plainly(plain, {"ulite": "none"})
     with pytest.raises(UserError, match="no finished comparison"):
         evidence_of(tmp_path / "missing")
+    others = [
+        {"network": n, "verdict": "better", "steps": 300} for n in ("unet3d", "gone", "ulite")
+    ]
+    path.write_text(json.dumps({"networks": others}))
+    evidence, (note,) = evidence_of(tmp_path)
+    assert evidence == {"ulite": "better"}
+    assert "gone, unet3d: left out" in note
+    path.write_text(json.dumps({"networks": [row | {"steps": "many"} for row in rows]}))
+    with pytest.raises(UserError, match="damaged"):
+        evidence_of(tmp_path)
     (tmp_path / "results.json").write_text("[]")
     with pytest.raises(UserError, match="damaged"):
         evidence_of(tmp_path)

@@ -138,3 +138,19 @@ def test_outside_regions_nothing_is_background() -> None:
     known = (inside | (ids > 0)) > 0
     assert found.labelled == pytest.approx(known.mean())
     assert found.foreground == pytest.approx((ids > 0).sum() / known.sum())
+
+
+def test_what_nobody_labelled_is_no_foreground() -> None:
+    pixels = np.random.default_rng(0).random((3, 64, 64))
+    labels = np.full((3, 64, 64), 255, np.uint8)
+    labels[0, :32], labels[0, 32:] = 0, 1
+    labels[1, :32] = 0
+    stack = [Image("stack", array, "tyx") for array in (pixels, labels)]
+    found = features_of([LabelledImage(stack[0], stack[1], "classes", complete=True)])
+    assert found.labelled == 0.5
+    assert found.foreground == pytest.approx(1 / 3)
+
+
+def test_without_any_background_there_is_no_width() -> None:
+    found = features_of([labelled(np.zeros((40, 40)), np.ones((40, 40), np.int32))])
+    assert found.thickness is None

@@ -20,6 +20,8 @@ from napari_unet.comparison.scoring import truth_of
 from napari_unet.core.sources import open_labelled
 from napari_unet.errors import UserError
 from napari_unet.prediction import device
+from napari_unet.training.events import Failed
+from napari_unet.training.trainer import Trainer
 
 USUAL: dict[str, Any] = {
     "networks": ["unet", "lunet"],
@@ -29,6 +31,9 @@ USUAL: dict[str, Any] = {
     "device": "cpu",
     "precision": "float32",
 }
+
+
+NO_MEMORY = "Memory ran out even with one small tile."
 
 
 @pytest.fixture(autouse=True)
@@ -217,6 +222,35 @@ def test_what_would_leak(data: Path, tmp_path: Path) -> None:
     coloured = np.zeros((1, 40, 40, 3), np.uint8)
     with pytest.raises(UserError, match=r"3 channel\(s\)"):
         next(begun(data, tmp_path / "new", transfer=(list(coloured), [mask[0]])))
+
+
+def test_a_reference_that_fails_is_a_result_with_its_sentence(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: Trainer, **options: Any) -> Iterator[Any]:
+        yield Failed(NO_MEMORY)
+
+    monkeypatch.setattr(Trainer, "run", run)
+    *_, last = begun(data, tmp_path)
+    assert isinstance(last, Reported)
+    assert {one.failed for one in last.failed} == {NO_MEMORY}
+    assert NO_MEMORY in last.report.read_text()
+
+
+def test_a_fold_without_labels_does_not_stop_the_others(data: Path, tmp_path: Path) -> None:
+    """Only the images of the first fold are labelled: it alone has nothing to learn from."""
+    strokes = tmp_path / "strokes"
+    strokes.mkdir()
+    for number in range(4):
+        labels = np.zeros((40, 40), np.uint8)
+        if number < 2:
+            labels[2, 2:20], labels[20, 2:20] = 1, 2
+        tifffile.imwrite(strokes / f"{number}.tif", labels)
+    events = list(compare(
+        data / "images", strokes, tmp_path / "out", **(USUAL | {"kind": "scribbles"})
+    ))  # fmt: skip
+    ran = [e.result for e in events if isinstance(e, Ran)]
+    assert [bool(one.failed) for one in ran] == [True, True, False, False]
 
 
 def test_sizes_that_are_measured() -> None:

@@ -9,7 +9,7 @@ import pytest
 from skimage.draw import disk
 
 from napari_unet.annotations.kinds import LabelKind
-from napari_unet.preflight import fix_all, lint_labels
+from napari_unet.preflight import fix_together, lint_labels
 from napari_unet.preflight.form import from_colours
 
 SHAPE = (96, 128)
@@ -127,7 +127,8 @@ def test_what_is_wrong_is_recognised_and_mended_by_one_click(
 def test_all_fixes_together_leave_labels_that_can_be_trained_on(
     code: str, labels: np.ndarray, kind: LabelKind
 ) -> None:
-    fixed, done = fix_all(labels, kind, SHAPE)
+    [mended] = fix_together([(labels, SHAPE)], kind)
+    fixed, done = mended.state, mended.done
     assert done
     left = lint_labels(fixed.labels, fixed.kind, SHAPE)
     assert not [i for i in left if i.level == "error"]

@@ -13,6 +13,7 @@ from napari_unet.advice.trial import Candidate, Trial, try_out
 from napari_unet.comparison.words import FEW_STEPS
 from napari_unet.core.sources import Sources, open_labelled
 from napari_unet.errors import UserError
+from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, choose_precision, device_name
 from napari_unet.project.files import read_json
 
@@ -86,15 +87,22 @@ def evidence_of(folder: Path) -> tuple[Evidence, list[str]]:
     try:
         rows = read_json(path)["networks"]
         found = {str(row["network"]): row["verdict"] for row in rows}
-        steps = min((row["steps"] for row in rows if row["steps"] is not None), default=0)
-    except (KeyError, TypeError) as error:
+        steps = min((float(row["steps"]) for row in rows if row["steps"] is not None), default=0)
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged: it is no result of a comparison.") from error
     if steps < FEW_STEPS:
         return {}, [
             f"The comparison in {folder} does not count: a network made only {steps:g} steps in it."
         ]
     kept = ("better", "worse", "none")
-    return {name: verdict for name, verdict in found.items() if verdict in kept}, []
+    known = [name for name in registry.names() if 2 in registry.spec(name).dims]
+    left_out = sorted(n for n, verdict in found.items() if verdict in kept and n not in known)
+    notes = [
+        f"The comparison in {folder} also holds {', '.join(left_out)}: left out, for it is not "
+        f"installed or works on volumes only."
+    ]
+    usable = {name: verdict for name, verdict in found.items() if verdict in kept and name in known}
+    return usable, notes if left_out else []
 
 
 def _within_memory(

@@ -21,7 +21,7 @@ from napari_unet.annotations.objects import components
 from napari_unet.annotations.targets import make_target
 from napari_unet.errors import UserError
 from napari_unet.images.image import Index
-from napari_unet.training.data import LabelledImage
+from napari_unet.training.data import LabelledImage, are_masks
 
 PLANES = 16
 """Planes that are looked at, at most, evenly spread."""
@@ -81,9 +81,10 @@ def features_of(images: Sequence[LabelledImage]) -> Features:
     """
     found = _Collected()
     planes = [(one, index) for one in images for index in one.image.indices()]
+    masks = are_masks(images)
     for number in np.unique(np.linspace(0, len(planes) - 1, PLANES).round().astype(int)):
         one, index = planes[number]
-        _look(one, index, found)
+        _look(one, index, found, masks)
     if not found.labelled:
         raise UserError("Nothing is labelled yet, so there is nothing to advise on.")
     kind = images[0].kind
@@ -124,12 +125,12 @@ class _Collected:
         self.gaps: list[float] = []
 
 
-def _look(one: LabelledImage, index: Index, found: _Collected) -> None:
+def _look(one: LabelledImage, index: Index, found: _Collected, mask: bool) -> None:
     shape = one.image.spatial_shape
     box = tuple(((n - min(n, SIDE)) // 2, (n + min(n, SIDE)) // 2) for n in shape)
     labels = one.labels.read(index, box)[0]
     if labels.any():
-        labels, findings = check_labels(labels, one.kind, labels.shape)
+        labels, findings = check_labels(labels, one.kind, labels.shape, mask=mask)
         for finding in findings:
             if finding.level == "error":
                 raise UserError(f"{one.image.name}: {finding.message}")
@@ -156,7 +157,8 @@ def _look(one: LabelledImage, index: Index, found: _Collected) -> None:
         diameters(ids) if target.objects is not None else inscribed(ids, depth)
     ).tolist()
     # The mean distance to the edge is a quarter of the width of a strip.
-    found.thicknesses.append(4 * float(depth[inside].mean()) - 1)
+    if not inside.all():  # else there is no edge to be away from
+        found.thicknesses.append(4 * float(depth[inside].mean()) - 1)
     signed = np.where(inside, depth, -ndimage.distance_transform_edt(~inside))
     near = np.abs(signed) <= BAND
     found.contrasts += _contrast(grey[inside & near], grey[outside & near])

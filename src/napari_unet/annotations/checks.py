@@ -107,6 +107,11 @@ def holds_other_values(labels: npt.NDArray[Any]) -> bool:
     return bool(((labels != 0) & (labels != 255)).any())
 
 
+def marks_unlabelled(labels: npt.NDArray[Any]) -> bool:
+    """True where 255 stands beside classes: it means not labelled in all that belongs to these."""
+    return holds_other_values(labels) and bool((labels == UNLABELLED).any())
+
+
 def _times(shape: Iterable[int]) -> str:
     return " x ".join(map(str, shape))
 

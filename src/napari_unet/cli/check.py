@@ -16,14 +16,15 @@ from napari_unet.annotations.kinds import KINDS, LabelKind
 from napari_unet.cli.console import note, result
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
-from napari_unet.images.reading import find_files, read_image, stem
+from napari_unet.images.reading import by_stem, find_files, read_image
 from napari_unet.model.file import read_header
 from napari_unet.model.header import Header
 from napari_unet.preflight import (
     Expected,
     Issue,
     Planes,
-    fix_all,
+    Together,
+    fix_together,
     lint_image,
     lint_images,
     lint_labels,
@@ -37,6 +38,8 @@ class Checked:
 
     image: Image
     labels: npt.NDArray[Any] | None = None
+    file: Path | None = None
+    """Of the labels."""
     issues: list[Issue] = field(default_factory=list)
 
     @property
@@ -60,7 +63,8 @@ def run_check(
         raise UserError("Give the LABELS too: without them there is nothing to mend or to train.")
     header = read_header(model) if model is not None else None
     dims = header.dims if header is not None else 2
-    checked = [Checked(read_image(path, axes, dims)) for path in find_files(images)]
+    paths = by_stem(find_files(images)).values()
+    checked = [Checked(read_image(path, axes, dims)) for path in paths]
     chosen = _kind(kind)
     if labels is not None:
         _read_labels(checked, find_files(labels))
@@ -108,7 +112,7 @@ def _expected(header: Header | None) -> Expected | None:
 
 
 def _read_labels(checked: list[Checked], paths: Sequence[Path]) -> None:
-    files = {stem(path): path for path in paths}
+    files = by_stem(paths)
     if len(checked) == len(paths) == 1:
         files = {checked[0].image.name: paths[0]}
     for one in checked:
@@ -117,6 +121,7 @@ def _read_labels(checked: list[Checked], paths: Sequence[Path]) -> None:
             text = "It has no labels: they must have the same name, apart from the extension."
             one.issues.append(Issue("warning", "no-labels", text))
             continue
+        one.file = path
         try:
             one.labels = _pixels(path, one.image)
         except UserError as error:
@@ -167,14 +172,19 @@ def _guessed(checked: Sequence[Checked], dims: int) -> LabelKind:
 
 
 def _check_labels(checked: Sequence[Checked], kind: LabelKind, dims: int) -> None:
-    whole = [o.labels for o in checked if o.labels is not None and o.labels.dtype.kind in "bui"]
-    every = {int(v) for labels in whole for v in np.unique(labels)}
+    every = Together.of((one.labels, one.shape) for one in checked if one.labels is not None)
     planes = []
     for one in checked:
         if one.labels is None:
             continue
         one.issues += lint_labels(
-            one.labels, kind, one.shape, dims=dims, complete=True, elsewhere=every
+            one.labels,
+            kind,
+            one.shape,
+            dims=dims,
+            complete=True,
+            elsewhere=every.values,
+            mask=every.mask,
         )
         if one.labels.shape == one.shape:
             pixels = one.image.data[...] if _small(one.image) else None
@@ -197,26 +207,40 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
 
     from napari_unet.project.files import disk_error
 
+    _keep_given(checked, folder)
     kinds = set()
-    for one in checked:
-        if one.labels is None:
+    names = [one.image.name for one in checked if one.labels is not None]
+    given = [(one.labels, one.shape) for one in checked if one.labels is not None]
+    for name, mended in zip(names, fix_together(given, kind, dims=dims), strict=True):
+        fixed, path = mended.state, folder / f"{name}.tif"
+        if not mended.usable:
+            note(f"{path.name}: not written, for these labels cannot be mended by itself.")
             continue
-        fixed, done = fix_all(one.labels, kind, one.shape, dims=dims)
         kinds.add(fixed.kind)
-        path = folder / f"{one.image.name}.tif"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if path.exists() and one.image.path is not None and path.samefile(one.image.path):
-                raise UserError(f"{path} is the image itself: give --fix another folder.")
             top = int(fixed.labels.max(initial=0))
             dtype = np.uint8 if fixed.kind != "objects" else np.int32
             array = fixed.labels.astype(dtype if top <= np.iinfo(dtype).max else np.int64)
             tifffile.imwrite(path, array, compression="zlib")
         except OSError as error:
             raise disk_error(error, str(path)) from error
-        for issue in done:
+        for issue in mended.done:
             note(f"{path.name}: {issue.fix.label if issue.fix else ''} ({issue.code})")
-    note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
+    if kinds:
+        note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
+
+
+def _keep_given(checked: Sequence[Checked], folder: Path) -> None:
+    """:class:`UserError`, before anything is written, where mended labels would take the place of
+    an image or of labels that were given."""
+    images = {one.image.path.resolve() for one in checked if one.image.path is not None}
+    labels = {one.file.resolve() for one in checked if one.file is not None}
+    for one in checked:
+        path = folder / f"{one.image.name}.tif"
+        for given, what in ((images, "an image"), (labels, "a label file")):
+            if one.labels is not None and path.resolve() in given:
+                raise UserError(f"{path} is {what} that you gave: give --fix another folder.")
 
 
 def _dry_run(

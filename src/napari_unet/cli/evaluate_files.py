@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.annotations.checks import check_labels
-from napari_unet.annotations.kinds import LabelKind
+from napari_unet.annotations.checks import check_labels, marks_unlabelled
+from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.errors import UserError
 from napari_unet.evaluation.cases import Case
 from napari_unet.evaluation.metrics import Kind
@@ -91,22 +91,31 @@ def all_say_pixel_size(files: list[Files], dims: int | None) -> bool:
 def read_cases(
     files: list[Files], kind: Kind, dims: int | None, physical: bool, notes: list[str]
 ) -> Iterator[Case]:
+    """What is in the files. 255 beside the classes of one truth means not labelled in all."""
+    masks = kind != "classes" or not any(
+        marks_unlabelled(_whole(_open(one.truth, dims))) for one in files
+    )
     for one in files:
         true = _open(one.truth, dims)
         found = _labels(_open(one.prediction, dims), one.prediction, kind, notes)
-        labels = _labels(true, one.truth, kind, notes)
+        labels = _labels(true, one.truth, kind, notes, masks)
         if found.shape != labels.shape:
             sizes = [" x ".join(map(str, a.shape)) for a in (found, labels)]
             raise UserError(
                 f"{one.prediction} has the size {sizes[0]}, {one.truth} has {sizes[1]}: "
                 "they must be equal."
             )
+        ignore = None if one.region is None else _whole(_open(one.region, dims)) == 0
+        if not masks and (ignore is None or ignore.shape == labels.shape):
+            unknown = labels == UNLABELLED
+            ignore = unknown if ignore is None else ignore | unknown
+            labels = np.where(unknown, 0, labels)
         yield Case(
             stem(one.truth),
             found,
             labels,
             probability=None if one.probability is None else _probability(one.probability),
-            ignore=None if one.region is None else _whole(_open(one.region, dims)) == 0,
+            ignore=ignore,
             spacing=_spacing(one, dims) if physical else None,
             dims=true.dims,
         )
@@ -125,10 +134,12 @@ def _whole(image: Image) -> npt.NDArray[Any]:
     return array.reshape(image.leading_shape + image.spatial_shape)
 
 
-def _labels(image: Image, path: Path, kind: LabelKind, notes: list[str]) -> npt.NDArray[Any]:
+def _labels(
+    image: Image, path: Path, kind: LabelKind, notes: list[str], mask: bool = True
+) -> npt.NDArray[Any]:
     """Labels ([t,] [z,] y, x), repaired as for training; all background is allowed."""
     array = _whole(image)
-    repaired, findings = check_labels(array, kind, array.shape)
+    repaired, findings = check_labels(array, kind, array.shape, mask=mask)
     for finding in findings:
         if finding.code == "empty":
             return np.zeros(array.shape, np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from napari_unet.errors import UserError
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import now, packages
 from napari_unet.prediction.device import choose_device, device_name, free_memory
-from napari_unet.training.data import LabelledImage
+from napari_unet.training.data import LabelledImage, are_masks
 from napari_unet.training.events import Failed, Notice, Progress
 from napari_unet.training.trainer import Trainer
 
@@ -37,6 +38,8 @@ class Task:
     learn: Sequence[LabelledImage]
     test: Sequence[LabelledImage]
     transfer: Sequence[LabelledImage]
+    masks: bool = True
+    """Whether the labels of the images, ``transfer`` apart, may be masks: see `are_masks`."""
 
     def start(self, settings: Settings) -> str:
         """The first weights: the general ones exist for the plain U-Net only."""
@@ -64,9 +67,13 @@ def run(task: Task, settings: Settings) -> Iterator[Progress | RunResult]:
 
 
 def warm_up(task: Task, settings: Settings) -> None:
-    """One step that is thrown away: what torch does only once is on no network's account."""
-    for _ in _trained(task, settings, steps=1, budget=None, keep=lambda trainer: None):
-        pass
+    """One step that is thrown away: what torch does only once is on no network's account.
+
+    What fails here fails in the run too, whose result says why; others may still be trained.
+    """
+    with suppress(Exception):
+        for _ in _trained(task, settings, steps=1, budget=None, keep=lambda trainer: None):
+            pass
 
 
 def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progress | RunResult]:
@@ -87,6 +94,7 @@ def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progr
         seed=settings.seed,
     )
     device = choose_device(settings.device)
+    others = are_masks(task.transfer)
     cost = measure(
         model.predictor(settings.device, settings.precision),
         task.network,
@@ -104,8 +112,8 @@ def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progr
         seconds=trainer.seconds,
         batch=trainer.batch,
         tile=trainer.tile,
-        test=tuple(_scored(model, one, settings) for one in task.test),
-        transfer=tuple(_scored(model, one, settings) for one in task.transfer),
+        test=tuple(_scored(model, one, settings, task.masks) for one in task.test),
+        transfer=tuple(_scored(model, one, settings, others) for one in task.transfer),
         notes=tuple(dict.fromkeys(notes)),
         device_name=device_name(device),
         threads=torch.get_num_threads(),
@@ -148,7 +156,7 @@ def _trained(
             yield event
 
 
-def _scored(model: Model, one: LabelledImage, settings: Settings) -> Scored:
+def _scored(model: Model, one: LabelledImage, settings: Settings, mask: bool) -> Scored:
     clock = time.perf_counter()
     prediction = model.predict(
         one.image,
@@ -158,7 +166,9 @@ def _scored(model: Model, one: LabelledImage, settings: Settings) -> Scored:
     )
     seconds = time.perf_counter() - clock
     return Scored(
-        name=one.image.name, values=score(prediction, one, settings.classes), seconds=seconds
+        name=one.image.name,
+        values=score(prediction, one, settings.classes, mask),
+        seconds=seconds,
     )
 
 

@@ -24,7 +24,7 @@ from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device
 from napari_unet.prediction.way import default_way
 from napari_unet.start.general import general_weights
-from napari_unet.training.data import LabelledImage
+from napari_unet.training.data import LabelledImage, are_masks
 from napari_unet.training.presets import preset as recipe_of
 
 REFERENCE = "unet"
@@ -41,6 +41,7 @@ class _Plan:
     images: dict[str, LabelledImage]
     folds: list[tuple[str, ...]]
     transfer: tuple[LabelledImage, ...]
+    masks: bool
     notes: tuple[str, ...]
 
     def task(self, network: str, fold: int) -> Task:
@@ -53,6 +54,7 @@ class _Plan:
             [one for name, one in self.images.items() if name not in tested],
             [self.images[name] for name in tested],
             self.transfer,
+            self.masks,
         )
 
 
@@ -226,7 +228,8 @@ def _plan(
         # As each network is trained, and as train does it: volumes in float32 on the processor.
         precision=default_way(on, dims=dims, training=True, precision=precision).precision,
     )
-    return _Plan(settings, arguments, by_name, parts, other, (*opened.notes, *notes))
+    masks = are_masks(opened.images)
+    return _Plan(settings, arguments, by_name, parts, other, masks, (*opened.notes, *notes))
 
 
 def _arguments(
@@ -261,6 +264,7 @@ def _survey(labelled: Labelled) -> tuple[int, dict[str, str]]:
     """
     first = labelled.images[0].image
     highest = 1
+    masks = are_masks(labelled.images)
     prints: dict[str, str] = {}
     seen: dict[str, str] = {}
     for one in labelled.images:
@@ -278,7 +282,7 @@ def _survey(labelled: Labelled) -> tuple[int, dict[str, str]]:
             )
         seen[pixels] = image.name
         if one.kind != "objects":
-            highest = max(highest, int(truth_of(one)[0].max(initial=0)))
+            highest = max(highest, int(truth_of(one, masks)[0].max(initial=0)))
         else:
             truth_of(one)
         together = f"{pixels} {image_hash(one.labels)}"

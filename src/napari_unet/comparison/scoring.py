@@ -28,8 +28,12 @@ def metrics_of(kind: LabelKind, classes: int) -> list[str]:
     return [*([MEAN_IOU] if classes > 2 else []), "iou", "dice", "pixel_error", *by_class]
 
 
-def truth_of(one: LabelledImage) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def truth_of(
+    one: LabelledImage, mask: bool = True
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     """Class indices or ids, and where nobody said what it is; both (*leading, *spatial).
+
+    ``mask``: see :func:`~napari_unet.training.data.are_masks`.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def truth_of(one: LabelledImage) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_
     for index in image.indices():
         labels = one.labels.read(index)[0]
         if labels.any():
-            labels, findings = check_labels(labels, one.kind, image.spatial_shape)
+            labels, findings = check_labels(labels, one.kind, image.spatial_shape, mask=mask)
             for finding in findings:
                 if finding.level == "error":
                     raise UserError(f"{image.name}: {finding.message}")
@@ -55,9 +59,14 @@ def truth_of(one: LabelledImage) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_
     return truth, ignore
 
 
-def score(prediction: npt.NDArray[Any], one: LabelledImage, classes: int) -> Values:
-    """Scores of a prediction (*leading, *spatial) of class indices, or ids for objects."""
-    truth, ignore = truth_of(one)
+def score(
+    prediction: npt.NDArray[Any], one: LabelledImage, classes: int, mask: bool = True
+) -> Values:
+    """Scores of a prediction (*leading, *spatial) of class indices, or ids for objects.
+
+    ``mask``: see :func:`~napari_unet.training.data.are_masks`.
+    """
+    truth, ignore = truth_of(one, mask)
     wanted = [m for m in metrics_of(one.kind, classes) if m != MEAN_IOU]
     case = Case(one.image.name, prediction, truth, ignore=ignore, dims=one.image.dims)
     (scores,) = evaluate([case], one.kind, wanted)["images"]

@@ -181,8 +181,8 @@ def pair(
     UserError
         An image has no partner, or two files of one list have the same stem.
     """
-    by_stem = _by_stem(others)
-    pairs = {name: (path, by_stem.get(name)) for name, path in _by_stem(images).items()}
+    found = by_stem(others)
+    pairs = {name: (path, found.get(name)) for name, path in by_stem(images).items()}
     missing = [path.name for path, other in pairs.values() if other is None]
     if missing:
         listed = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
@@ -193,7 +193,8 @@ def pair(
     return [(path, other) for path, other in pairs.values() if other is not None]
 
 
-def _by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+    """Each file by its :func:`stem`; :class:`UserError` where two have the same."""
     found: dict[str, Path] = {}
     for path in paths:
         first = found.setdefault(stem(path), path)

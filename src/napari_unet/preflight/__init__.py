@@ -2,7 +2,8 @@
 
 from napari_unet.preflight.data import Expected, lint_image, lint_images
 from napari_unet.preflight.issue import Fix, Fixed, Issue, Place
-from napari_unet.preflight.labels import fix_all, lint_labels
+from napari_unet.preflight.labels import lint_labels
+from napari_unet.preflight.mending import Together, fix_together
 from napari_unet.preflight.together import Planes, lint_together
 
 __all__ = [
@@ -12,7 +13,8 @@ __all__ = [
     "Issue",
     "Place",
     "Planes",
-    "fix_all",
+    "Together",
+    "fix_together",
     "lint_image",
     "lint_images",
     "lint_labels",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,15 +103,26 @@ def _packed(colours: Array) -> npt.NDArray[np.int64]:
     return np.asarray((rgb[..., 0] << 32) | (rgb[..., 1] << 16) | rgb[..., 2])
 
 
-def from_colours(colours: Array) -> npt.NDArray[np.uint8]:
-    """Class 0 = black, or the most frequent colour where there is none; the others as they come."""
-    packed = _packed(colours)
-    values, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
-    first = 0 if values[0] == 0 else int(counts.argmax())
-    order = [first, *(i for i in range(len(values)) if i != first)]
-    table = np.empty(len(values), np.uint8)
-    table[order] = np.arange(len(values))
-    return np.asarray(table[inverse.reshape(packed.shape)])
+def colours_of(pictures: Iterable[Array]) -> list[int]:
+    """The colours of all pictures in the order of their classes.
+
+    Class 0 = black, or the most frequent colour where there is none; the others as they come.
+    """
+    found: Counter[int] = Counter()
+    for picture in pictures:
+        values, counts = np.unique(_packed(picture), return_counts=True)
+        found.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    ordered = sorted(found)
+    first = 0 if 0 in found else max(ordered, key=lambda colour: found[colour])
+    return [first, *(colour for colour in ordered if colour != first)]
+
+
+def from_colours(colours: Array, known: Sequence[int] | None = None) -> npt.NDArray[np.uint8]:
+    """The place of each colour in ``known``, by default those of this picture."""
+    order = np.array(colours_of([colours]) if known is None else known, np.int64)
+    places = np.argsort(order)
+    found = places[np.searchsorted(order[places], _packed(colours))]
+    return np.asarray(found, np.uint8)
 
 
 def _floats(labels: Array, kind: LabelKind) -> list[Issue]:

@@ -16,8 +16,6 @@ from napari_unet.preflight.values import lint_values
 
 FEW = 50
 """Pixels of a class below which it can hardly be learnt."""
-ROUNDS = 12
-"""Fixes, one after the other, after which :func:`fix_all` gives up."""
 
 
 def lint_labels(
@@ -28,6 +26,7 @@ def lint_labels(
     dims: int = 2,
     complete: bool = False,
     elsewhere: Iterable[int] = (),
+    mask: bool = True,
 ) -> list[Issue]:
     """What is wrong with the labels of one image, the worst first; never raises for what they hold.
 
@@ -41,13 +40,14 @@ def lint_labels(
         How many of the last axes are spatial. Objects are looked at plane by plane of these.
     complete
         Whether 0 is background everywhere, as in label files; in the dock it is "not labelled".
-    elsewhere
-        Values in the labels of the other images, see :func:`lint_values`.
+    elsewhere, mask
+        Values in the labels of the other images, and whether 0 and 255 alone are a mask there, see
+        :func:`lint_values`.
     """
     issues = lint_form(labels, kind, shape)
     if issues:
         return issues
-    issues = lint_values(labels, kind, dims, elsewhere)
+    issues = lint_values(labels, kind, dims, elsewhere, mask)
     if any(issue.level == "error" for issue in issues):
         return issues
     codes = {issue.code for issue in issues}
@@ -66,29 +66,6 @@ def lint_labels(
         issues += _empty_planes(labels, dims)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(issues, key=lambda issue: order[issue.level])
-
-
-def fix_all(
-    labels: npt.NDArray[Any],
-    kind: LabelKind,
-    shape: tuple[int, ...],
-    *,
-    leave: Iterable[str] = (),
-    **options: Any,
-) -> tuple[Fixed, list[Issue]]:
-    """All fixes, one after the other, apart from the codes in ``leave``; and what was fixed."""
-    state, done = Fixed(labels, kind), []
-    tried = set(leave)
-    for _ in range(ROUNDS):
-        found = lint_labels(state.labels, state.kind, shape, **options)
-        issue = next((i for i in found if i.fix is not None and i.code not in tried), None)
-        if issue is None or issue.fix is None:
-            break
-        state = issue.fix.apply(state.labels)
-        done.append(issue)
-        if issue.code != "size":  # cutting may follow rescaling; nothing else is done twice
-            tried.add(issue.code)
-    return state, done
 
 
 def _classes_as_objects(labels: npt.NDArray[Any], issues: list[Issue]) -> list[Issue]:

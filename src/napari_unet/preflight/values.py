@@ -20,33 +20,43 @@ PEAK = 0.02
 
 
 def lint_values(
-    labels: Array, kind: LabelKind, dims: int, elsewhere: Iterable[int] = ()
+    labels: Array,
+    kind: LabelKind,
+    dims: int,
+    elsewhere: Iterable[int] = (),
+    mask: bool = True,
 ) -> list[Issue]:
     """Findings about the values of whole-number labels, leading + spatial.
 
     ``elsewhere``: values that other labels of the same training hold: a class that is missing
-    here only is no gap.
+    here only is no gap, and numbers are changed in all of them alike. ``mask``: see
+    :func:`~napari_unet.annotations.checks.check_labels`.
     """
     values = np.unique(labels)
-    _, found = check_labels(labels, kind, labels.shape)
+    # Ids of objects mean nothing in other images.
+    every = values if kind == "objects" else np.array(sorted({*values.tolist(), *elsewhere}))
+    _, found = check_labels(labels, kind, labels.shape, mask=mask)
     missing = [f for f in found if f.code == "missing-class"]
     issues = [
         Issue(
             "error" if f.level == "error" else _LEVELS.get(f.code, "note"),
             f.code,
             f.message,
-            fix=_fix(f.code, labels, values, kind, dims),
+            fix=_fix(f.code, labels, every, kind, dims),
         )
         for f in found
         if f.code != "missing-class"
     ]
     if missing:
-        issues += _gaps(values, kind, elsewhere)
-    if kind == "classes" and any(f.code == "no-background" for f in found):
+        issues += _gaps(every, kind)
+    without_background = kind == "classes" and any(f.code == "no-background" for f in found)
+    # An image that is one object all over holds no 0; that is no reason to count anew.
+    if without_background and every[0] > 0:
+        least = int(every[0])
         issues = [i for i in issues if i.code != "no-background"]
-        fix = Fix("Count from 0", lambda a: Fixed(_counted_from_0(a), kind))
+        fix = Fix("Count from 0", lambda a: Fixed(_counted_from_0(a, least), kind))
         text = (
-            f"No pixel is 0, the background; the classes seem to be counted from {values[0]}. "
+            f"No pixel is 0, the background; the classes seem to be counted from {least}. "
             "Class 0 is always background."
         )
         issues = [i for i in issues if i.code != "class-gap"]
@@ -61,7 +71,7 @@ _LEVELS: dict[str, Level] = {
 }
 
 
-def _fix(code: str, labels: Array, values: Array, kind: LabelKind, dims: int) -> Fix | None:
+def _fix(code: str, labels: Array, every: Array, kind: LabelKind, dims: int) -> Fix | None:
     if code == "mask-0-255":
         if kind == "objects":
             return Fix("Number the objects", lambda a: Fixed(numbered(a, dims), "objects"))
@@ -69,11 +79,12 @@ def _fix(code: str, labels: Array, values: Array, kind: LabelKind, dims: int) ->
     if code == "binary-objects":
         return Fix("Number the objects", lambda a: Fixed(numbered(a, dims), "objects"))
     if code == "too-many-classes":
-        return _too_many(labels, values, kind)
+        return _too_many(labels, every, kind)
     return None
 
 
-def _too_many(labels: Array, values: Array, kind: LabelKind) -> Fix | None:
+def _too_many(labels: Array, every: Array, kind: LabelKind) -> Fix | None:
+    values = np.unique(labels)
     counts = np.bincount(labels.ravel()) if labels.max() < 65536 else np.zeros(0)
     peaks = np.flatnonzero(counts >= PEAK * labels.size)
     if len(values) > 20 and 2 <= len(peaks) <= 10 and counts[peaks].sum() > 0.8 * labels.size:
@@ -81,8 +92,8 @@ def _too_many(labels: Array, values: Array, kind: LabelKind) -> Fix | None:
         return Fix(text, lambda a: Fixed(_snapped(a, peaks), "classes"))
     if _one_piece_each(labels, values):
         return Fix("They are objects", lambda a: Fixed(a.copy(), "objects"))
-    if len(values) <= MAX_CLASSES:
-        return Fix("Renumber the classes", lambda a: Fixed(_renumbered(a, values, kind), kind))
+    if len(every) <= MAX_CLASSES:
+        return Fix("Renumber the classes", lambda a: Fixed(_renumbered(a, every, kind), kind))
     return Fix("They are objects", lambda a: Fixed(a.copy(), "objects"))
 
 
@@ -92,10 +103,10 @@ def _one_piece_each(labels: Array, values: Array) -> bool:
     return len(ids) >= 3 and pieces <= 1.3 * len(ids)
 
 
-def _gaps(values: Array, kind: LabelKind, elsewhere: Iterable[int]) -> list[Issue]:
+def _gaps(values: Array, kind: LabelKind) -> list[Issue]:
     unlabelled = 0 if kind == "scribbles" else UNLABELLED
     first = 1 if kind == "scribbles" else 0
-    known = set(elsewhere) | set(values.tolist()) | {first}
+    known = set(values.tolist()) | {first}
     top = max(v for v in known if v != unlabelled)
     missing = [v for v in range(first, top + 1) if v not in known]
     if not missing:
@@ -119,9 +130,8 @@ def _renumbered(labels: Array, values: Array, kind: LabelKind) -> npt.NDArray[np
     return np.asarray(np.where(labels == unlabelled, unlabelled, new), np.uint8)
 
 
-def _counted_from_0(labels: Array) -> npt.NDArray[np.uint8]:
+def _counted_from_0(labels: Array, least: int) -> npt.NDArray[np.uint8]:
     marked = labels == UNLABELLED
-    least = labels[~marked].min()
     return np.asarray(np.where(marked, UNLABELLED, labels.astype(np.int64) - least), np.uint8)
 
 

@@ -49,6 +49,24 @@ def of_objects(images: Sequence[LabelledImage]) -> bool:
     return any(one.kind == "objects" and one.image.dims == 2 for one in images)
 
 
+def are_masks(images: Sequence[LabelledImage]) -> bool:
+    """Whether 255 in a plane of 0 and 255 is class 1.
+
+    Not where it stands beside classes in any of the images: then it means not labelled in all.
+    """
+    for one in images:
+        if one.kind != "classes":
+            continue
+        unlabelled = valued = False
+        for index in one.image.indices():
+            labels = one.labels.read(index)[0]
+            unlabelled |= bool((labels == UNLABELLED).any())
+            valued |= holds_other_values(labels)
+        if unlabelled and valued:
+            return False
+    return True
+
+
 class TrainingData:
     """All labelled planes of some images.
 
