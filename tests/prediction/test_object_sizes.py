@@ -45,7 +45,7 @@ def bright(**other: Any) -> Predictor:
 def size_of(radius: int, known: KnownObjects, side: int = 200, **other: Any) -> Fraction:
     ids = scene(radius, side)[1]
     pixels = np.where(ids, 1, -1).astype(np.float32)
-    return known.size_for(Image("i", pixels, "yx"), AS_IT_IS, bright(**other))
+    return known.size_for(Image("i", pixels, "yx"), AS_IT_IS, bright(**other))[0]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_at_most_as_far_as_the_recipe_says() -> None:
 
 def test_where_nothing_is_found_the_image_stays_as_it_is() -> None:
     image = Image("i", np.full((50, 60), -1, np.float32), "yx")
-    assert KnownObjects(min_size=31, most=2.0).size_for(image, AS_IT_IS, bright()) == 1
+    assert KnownObjects(min_size=31, most=2.0).size_for(image, AS_IT_IS, bright())[0] == 1
 
 
 def test_of_a_large_plane_blocks_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_of_a_large_plane_blocks_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
             return super().read(*where)
 
     known = KnownObjects(min_size=31, most=2.0)
-    assert known.size_for(Watched("i", pixels, "yx"), AS_IT_IS, bright()) == 2
+    assert known.size_for(Watched("i", pixels, "yx"), AS_IT_IS, bright()) == (2, {})
     assert len(read) == 9
     assert max(b - a for box in read for a, b in box) <= 40
     assert {box[0] for box in read} == {(80, 120), (280, 320), (480, 520)}
@@ -88,7 +88,32 @@ def test_of_a_large_plane_blocks_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
 def test_the_middle_plane_decides_for_all() -> None:
     planes = [np.where(scene(radius, 200)[1], 1, -1) for radius in (10, 5, 10)]
     image = Image("i", np.stack(planes).astype(np.float32), "tyx")
-    assert KnownObjects(min_size=31, most=2.0).size_for(image, AS_IT_IS, bright()) == 2
+    assert KnownObjects(min_size=31, most=2.0).size_for(image, AS_IT_IS, bright())[0] == 2
+
+
+def test_a_plane_that_was_looked_at_is_not_predicted_again(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = np.stack([scene(10, seed=seed)[0] for seed in range(3)])
+    how: dict[str, Any] = {"axes": "tyx", **EXACT}
+    whole = {tile: model.own_size().predict(planes, tile=tile, **how) for tile in (None, 50)}
+    shown: list[Any] = []
+    probability = Predictor._probability
+
+    def counted(self: Predictor, pixels: Any, *more: Any, **others: Any) -> Any:
+        shown.append(pixels.shape)
+        return probability(self, pixels, *more, **others)
+
+    monkeypatch.setattr(Predictor, "_probability", counted)
+    for tile, tiles in ((None, 1), (50, 9)):
+        shown.clear()
+        found = model.predict(planes, tile=tile, **how)
+        assert len(shown) == 3 * tiles
+        np.testing.assert_allclose(found, whole[tile], atol=1e-6)
+    # Several views are not what was looked at.
+    shown.clear()
+    model.predict(planes, rotations=True, **how)
+    assert len(shown) == 4
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ class Watcher:
         known, size = self._sizes.get(image, (0, Fraction(1)))
         if step != known and (not training or step >= max(SETTLED, 2 * known)):
             opened = self._workspace.image(image)
-            size = current.objects().size_for(opened, current.normalisation, current.predictor)
+            size, _ = current.objects().size_for(opened, current.normalisation, current.predictor)
             self._sizes[image] = step, size
         return size
 

@@ -109,7 +109,7 @@ class Model:
 
         ``image`` comes from :meth:`as_image`. See :mod:`napari_unet.prediction.object_sizes`.
         """
-        size = self.known_objects.size_for(
+        size, known = self.known_objects.size_for(
             image, self.header.rule(), predictor, tile_size(tile, self.header.dims)
         )
         if size > 1:
@@ -117,7 +117,7 @@ class Model:
                 f"Its objects are smaller than those that were trained on: it was predicted "
                 f"{float(size):.3g} times enlarged."
             )
-        return predictor.at_size(size)
+        return predictor.at_size(size).knowing(known)
 
     @property
     def class_names(self) -> list[str]:
@@ -214,12 +214,13 @@ class Model:
         shape = image.spatial_shape
         plan = predictor.plan(shape, size, box)
         constants = self.normalisation(like or image)
+        ready = {} if views or like is not None else predictor.known
 
         def read(key: tuple[Index, Box]) -> npt.NDArray[np.float32]:
             return constants.apply(image.read(*key))
 
         def keys() -> Iterator[tuple[Index, Box]]:
-            for index in indices:
+            for index in (one for one in indices if one not in ready):
                 for part in predictor.reads(shape, size, box, skip.get(index, ())):
                     yield index, part
 
@@ -233,7 +234,10 @@ class Model:
                 def pixels(part: Box, index: Index = index) -> npt.NDArray[np.float32]:
                     return known((index, part))
 
-                for one, probability in predictor.tiles(pixels, shape, size, box, views, left_out):
+                parts = predictor.tiles(
+                    pixels, shape, size, box, views, left_out, known=ready.get(index)
+                )
+                for one, probability in parts:
                     yield TilePrediction(
                         index,
                         one,

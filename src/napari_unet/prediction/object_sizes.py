@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.annotations.objects import DROPPED_BELOW, objects_from_probability
-from napari_unet.images.image import Box, Image
+from napari_unet.images.image import Box, Image, Index
 from napari_unet.images.normalise import Normalisation
 from napari_unet.networks.geometry import Sizes
 from napari_unet.prediction.enlarging import SIZES
-from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.predictor import Array, Predictor
 
 LOOKED_AT = 1024
 """Longest side of a plane that is looked at as a whole."""
@@ -49,15 +49,18 @@ class KnownObjects:
         normalisation: Normalisation,
         predictor: Predictor,
         tile: int | Sizes | None = None,
-    ) -> Fraction:
-        """How many times ``image`` is to be enlarged, one of ``SIZES``.
+    ) -> tuple[Fraction, dict[Index, Array]]:
+        """How many times ``image`` is to be enlarged, one of ``SIZES``, and what is known then.
 
-        Looked at is the middle one of its planes, with ``predictor`` at the size as it is, in
-        tiles of this side (which changes memory only). 1 where no object is found.
+        The latter is the probability (class, y, x) of a plane by its index: one that was looked at
+        as a whole and is not to be enlarged need not be predicted again.
+
+        Looked at is the middle plane, with ``predictor`` at the size as it is, in tiles of this
+        side (which changes memory only). Where no object is found, the image stays as it is.
         """
         sizes = [size for size in SIZES if size <= self.most]
         if len(sizes) < 2 or not self.median or not predictor.geometry.resizable:
-            return Fraction(1)
+            return Fraction(1), {}
         indices = list(image.indices())
         index, shape = indices[len(indices) // 2], image.spatial_shape
         constants = normalisation.for_image(image, index)
@@ -65,15 +68,14 @@ class KnownObjects:
         def read(box: Box) -> npt.NDArray[np.float32]:
             return constants.apply(image.read(index, box))
 
-        found = [
-            self._areas(predictor.region(read, shape, box, tile))
-            for box in product(*map(_spans, shape))
-        ]
-        areas = np.concatenate(found)
-        if not len(areas):
-            return Fraction(1)
-        wanted = math.log(self.median / float(np.median(areas))) / 2
-        return min(sizes, key=lambda size: abs(math.log(size) - wanted))
+        found = [predictor.region(read, shape, box, tile) for box in product(*map(_spans, shape))]
+        areas = np.concatenate([self._areas(probability) for probability in found])
+        size = Fraction(1)
+        if len(areas):
+            wanted = math.log(self.median / float(np.median(areas))) / 2
+            size = min(sizes, key=lambda size: abs(math.log(size) - wanted))
+        whole = size == 1 and found[0].shape[1:] == shape
+        return size, {index: found[0]} if whole else {}
 
     def _areas(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
         objects = objects_from_probability(

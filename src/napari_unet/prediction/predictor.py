@@ -9,7 +9,8 @@ tile is a part of the image that the same windows cover.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from fractions import Fraction
 from itertools import islice
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.errors import UserError
+from napari_unet.images.axes import Index
 from napari_unet.images.tiling import (
     Box,
     Tile,
@@ -98,6 +100,7 @@ class Predictor:
     ) -> None:
         self.way = way or Way(precision)
         self.size = size
+        self.known: Mapping[Index, Array] = {}
         self._given = network, geometry
         network, self.geometry = enlarging(network, geometry, size)
         self.device = device
@@ -121,6 +124,12 @@ class Predictor:
         other.notes = self.notes
         return other
 
+    def knowing(self, planes: Mapping[Index, Array]) -> Predictor:
+        """This predictor, with the probability (class, *spatial) of some planes by their index."""
+        other = copy(self)
+        other.known = planes
+        return other
+
     def tile_probability(self, input: npt.NDArray[np.float32]) -> Array:
         """Probability (class, *network output) of a piece (C, *spatial) that fits the network.
 
@@ -140,13 +149,15 @@ class Predictor:
         box: Box | None = None,
         rotations: bool = False,
         skip: Collection[int] = (),
+        known: Array | None = None,
     ) -> Iterator[tuple[Tile, Array]]:
         """Each tile of the plan for an image of ``shape``, with the probability of its output.
 
         ``read`` is asked for one tile's input at a time, so that the image need not fit in memory.
         ``tile`` is the wished output size (see ``default_tile``; of no effect where windows are
         blended); ``box`` limits what is predicted. With ``rotations`` the eight symmetric views are
-        averaged. ``skip``: numbers of tiles that are left out.
+        averaged. ``skip``: numbers of tiles that are left out. ``known``: the probability of the
+        whole image, where nothing is to be predicted any more but the tiles are still wanted.
 
         Raises
         ------
@@ -158,7 +169,11 @@ class Predictor:
             yield from self._blended(read, shape, box, rotations, skip)
             return
         for one in self.plan(shape, tile, box):
-            if one.number not in skip:
+            if one.number in skip:
+                continue
+            if known is not None:
+                yield one, known[(slice(None), *(slice(*span) for span in one.output))]
+            else:
                 yield one, self._tile(one, read, shape, rotations)
 
     def reads(
