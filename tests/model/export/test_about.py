@@ -72,6 +72,21 @@ def test_axes_of_the_description() -> None:
     assert fixed["inputs"][0]["axes"][3]["size"] == 48
 
 
+@pytest.mark.parametrize(("axes", "dims"), [("xyc", 2), ("cxyz", 3)])
+def test_axes_are_those_of_the_network_and_not_of_the_file(axes: str, dims: Any) -> None:
+    spacing = (4.0, 1.0, 0.5)[-dims:]
+    one = header(axes=axes, dims=dims, spacing=spacing)
+    sizes = piece_sizes(registry.geometry("unet", SMALL, dims))
+    files = ("README.md", "test_input.npy", "test_output.npy")
+    told = description(one, sizes, About("a name"), {}, dict.fromkeys(files, "0"))
+    for tensor in (*told["inputs"], *told["outputs"]):
+        space = tensor["axes"][2:]
+        assert [(a["id"], a["scale"]) for a in space] == list(
+            zip("zyx"[-dims:], spacing, strict=True)
+        )
+    assert onnx_metadata(one, sizes, About("a name"))["axes"] == "bc" + "zyx"[-dims:]
+
+
 def test_texts_tell_what_must_be_known() -> None:
     sizes = piece_sizes(registry.geometry("unet", SMALL | {"padding": "same"}))
     text = readme(header(), sizes, About("a name"))
