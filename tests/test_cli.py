@@ -263,6 +263,10 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         (("evaluate", "wrong/corrupt.tif", "ids/a.tif", "--labels", "classes"), "cannot be read"),
         ((*EXPORT, "keras"), "no format 'keras'; choose one of bioimageio, onnx"),
         (("export", "none.unet", "--out", "new", "--format", "onnx"), "no model file none.unet"),
+        (
+            ("export", "model.unet", "--out", "model.unet", "--format", "onnx"),
+            "model.unet is a model and would be overwritten",
+        ),
         ((*EXPORT, "onnx", "--name", "?"), "name '?' will not do"),
         ((*EXPORT, "onnx", "--cite", "me"), "'me' is no DOI"),
         (("networks", "vnet"), "no network 'vnet'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from napari_unet.errors import UserError
 from napari_unet.images.normalise import Normalisation
-from napari_unet.model.export import check_format, check_packages
+from napari_unet.model.container import write_zip
+from napari_unet.model.export import check_format, check_out, check_packages
 from napari_unet.model.export.about import UNET_2015, About, citations, default_name
 from napari_unet.model.export.rdf import description, preprocess, preprocessing
 from napari_unet.model.export.sizes import piece_sizes
@@ -128,6 +130,18 @@ def test_names() -> None:
 def test_what_the_model_zoo_would_refuse(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         About(**({"name": "a name"} | wrong))
+
+
+def test_a_model_is_not_overwritten(tmp_path: Path) -> None:
+    model, other = tmp_path / "cells.unet", tmp_path / "cells.onnx"
+    write_zip(model, {"model.json": header().to_json().encode()})
+    other.write_text("an older export")
+    check_out(other)
+    check_out(tmp_path / "new.onnx")
+    with pytest.raises(UserError, match=r"cells\.unet is a model and would be overwritten"):
+        check_out(model)
+    with pytest.raises(UserError, match="is a folder"):
+        check_out(tmp_path)
 
 
 def test_formats(monkeypatch: pytest.MonkeyPatch) -> None:
