@@ -330,6 +330,17 @@ def test_a_full_disk_keeps_the_old_model(
     assert [p.name for p in tmp_path.iterdir()] == ["m.unet"]
 
 
+def test_a_start_that_was_kept_of_an_interrupted_training_stays(data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "m.checkpoint.unet"  # where this training would keep itself, too
+    kept.write_bytes((data / "model.unet").read_bytes())
+    assert "m.checkpoint.unet is the model to start from" in mistake(
+        "train", "images", "ids", "--labels", "objects", "--start", kept,
+        "--out", tmp_path / "m.unet", "--steps", 1, "--device", "cpu",
+    )  # fmt: skip
+    assert kept.read_bytes() == (data / "model.unet").read_bytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint.unet"]
+
+
 def test_faults_of_ours_go_to_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_unet.networks import registry
 
