@@ -263,6 +263,10 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         (("evaluate", "wrong/corrupt.tif", "ids/a.tif", "--labels", "classes"), "cannot be read"),
         ((*EXPORT, "keras"), "no format 'keras'; choose one of bioimageio, onnx"),
         (("export", "none.unet", "--out", "new", "--format", "onnx"), "no model file none.unet"),
+        (
+            ("export", "model.unet", "--out", "model.unet", "--format", "onnx"),
+            "model.unet is a model and would be overwritten",
+        ),
         ((*EXPORT, "onnx", "--name", "?"), "name '?' will not do"),
         ((*EXPORT, "onnx", "--cite", "me"), "'me' is no DOI"),
         (("networks", "vnet"), "no network 'vnet'"),
@@ -324,6 +328,17 @@ def test_a_full_disk_keeps_the_old_model(
     )  # fmt: skip
     assert (tmp_path / "m.unet").read_bytes() == old
     assert [p.name for p in tmp_path.iterdir()] == ["m.unet"]
+
+
+def test_a_start_that_was_kept_of_an_interrupted_training_stays(data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "m.checkpoint.unet"  # where this training would keep itself, too
+    kept.write_bytes((data / "model.unet").read_bytes())
+    assert "m.checkpoint.unet is the model to start from" in mistake(
+        "train", "images", "ids", "--labels", "objects", "--start", kept,
+        "--out", tmp_path / "m.unet", "--steps", 1, "--device", "cpu",
+    )  # fmt: skip
+    assert kept.read_bytes() == (data / "model.unet").read_bytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint.unet"]
 
 
 def test_faults_of_ours_go_to_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,14 @@ def test_wrong_arguments_are_named(arguments: dict, message: str) -> None:
             call()
 
 
+def test_arguments_that_do_not_fit_together() -> None:
+    with pytest.raises(UserError) as caught:
+        registry.geometry("transunet", {"dim": 10, "heads": 3})
+    assert str(caught.value) == (
+        "The arguments of network 'transunet' do not fit: dim (10) must be a multiple of heads (3)."
+    )
+
+
 def test_unknown_network_and_dimensions() -> None:
     with pytest.raises(UserError, match="no network 'vnet'; choose one of unet, "):
         registry.spec("vnet")

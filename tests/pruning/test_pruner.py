@@ -158,3 +158,14 @@ def test_the_command_prints_the_curve(folder: Path, tmp_path: Path) -> None:
     same = typed(*given, "--out", folder / "model.unet")
     assert same.exit_code == 1
     assert "is the model to prune" in same.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_before_any_round(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    given = ["prune", folder / "model.unet", "--images", folder / "images"]
+    done = typed(*given, "--labels", folder / "labels", "--steps", 1, "--out", tmp_path / "n.unet")
+    assert done.exit_code == 1
+    assert f"no permission to write in {tmp_path}" in done.stderr
+    assert "Round" not in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_unet.cli.console import note, result
-from napari_unet.model.export import check_format, check_packages
+from napari_unet.model.export import check_format, check_out, check_packages
 from napari_unet.model.export.about import About, default_name
 from napari_unet.model.file import read_header
 
@@ -25,6 +25,7 @@ def run_export(
     # What can be wrong is found out before torch is imported.
     check_format(format)
     read_header(model)
+    check_out(out)
     about = About(
         name or default_name(model.stem), tuple(authors), license, description, tuple(cite)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,11 @@ def _sentence(parameters: int, dice: float | None) -> str:
 def _check_out(out: Path, model: Path) -> None:
     from napari_unet.model.file import read_header
 
-    if not out.absolute().parent.is_dir():
-        raise UserError(f"{out} cannot be saved: there is no folder {out.absolute().parent}.")
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        raise UserError(f"{out} cannot be saved: there is no folder {folder}.")
+    if not os.access(folder, os.W_OK):  # or all rounds would be for nothing
+        raise UserError(f"{out} cannot be saved: no permission to write in {folder}.")
     if not out.exists():
         return
     if out.samefile(model):

@@ -45,7 +45,7 @@ def run_train(
     changed = parse_settings(settings)
     from napari_unet.core import prepare
 
-    checkpoint = out.with_name(f"{out.stem}.checkpoint.unet")
+    checkpoint = _checkpoint(out)
     resume_from = None
     if resume:
         resume_from = checkpoint if checkpoint.exists() else out
@@ -119,16 +119,9 @@ def _check_out(out: Path, *, resume: bool, start: str) -> None:
     """What could go wrong with ``out`` after the training, found out before it."""
     from napari_unet.model.file import read_header
 
-    if resume and not out.exists():
-        if not out.with_name(f"{out.stem}.checkpoint.unet").exists():
-            raise UserError(f"There is no model {out} to resume; leave out --resume.")
-    elif out.exists():
-        named = start not in ("auto", "random", "general")
-        if named and Path(start).exists() and out.samefile(start):
-            raise UserError(
-                f"{out} is the model to start from and would be overwritten: give --out another "
-                f"name, or use --resume to go on with it."
-            )
+    if resume and not out.exists() and not _checkpoint(out).exists():
+        raise UserError(f"There is no model {out} to resume; leave out --resume.")
+    if out.exists():
         try:
             read_header(out)
         except UserError as error:
@@ -136,9 +129,21 @@ def _check_out(out: Path, *, resume: bool, start: str) -> None:
                 f"{out} exists and is not a model that this version can read: give --out another "
                 f"name. ({error})"
             ) from None
+    if not resume and start not in ("auto", "random", "general"):
+        for written in (out, _checkpoint(out)):
+            if written.exists() and Path(start).exists() and written.samefile(start):
+                raise UserError(
+                    f"{written} is the model to start from and would be overwritten: give --out "
+                    f"another name, or use --resume to go on with it."
+                )
     folder = next((p for p in out.absolute().parents if p.exists()), None)
     if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UserError(f"{out} cannot be saved: no permission to write in {folder}.")
+
+
+def _checkpoint(out: Path) -> Path:
+    """Where a training to ``out`` is kept until it is finished."""
+    return out.with_name(f"{out.stem}.checkpoint.unet")
 
 
 @contextmanager

@@ -128,8 +128,8 @@ class Header(Part):
 
     @property
     def spatial_axes(self) -> str:
-        """``yx`` or ``zyx``, in the order in which the axes stand in ``axes``."""
-        return "".join(a for a in self.axes if a in ("zyx" if self.dims == 3 else "yx"))
+        """``yx`` or ``zyx``: as the network sees images, whatever the order of ``axes``."""
+        return "zyx"[-self.dims :]
 
     @property
     def rotations(self) -> bool:

@@ -74,8 +74,10 @@ def check_arguments(name: str, arguments: Mapping[str, Any], dims: int = 2) -> B
             known = ", ".join(chosen.arguments.model_fields)
             message = f"The network {name!r} has no argument {field!r}; it has {known}."
         else:
+            # What several arguments must agree on is a fault of none in particular.
+            which = f"argument {field!r} of network {name!r} cannot be {first['input']!r}"
             message = (
-                f"The argument {field!r} of network {name!r} cannot be {first['input']!r}: "
+                f"The {which if field else f'arguments of network {name!r} do not fit'}: "
                 f"{first['msg'].removeprefix('Value error, ')}."
             )
         raise UserError(message) from None

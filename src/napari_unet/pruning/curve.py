@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -52,6 +53,16 @@ def parse_share(text: str) -> float:
             f"{text!r} is no part of the parameters that could stay: write it as 10% or 0.1."
         )
     return share
+
+
+def percent_for(least: int, parameters: int) -> str:
+    """A percentage of ``parameters`` of which ``least`` are left, with two digits.
+
+    Rounded up: what is told as enough has to be enough.
+    """
+    percent = 100 * least / parameters
+    digit = 10.0 ** (math.floor(math.log10(percent)) - 1)
+    return f"{math.ceil(percent / digit) * digit:.3g}%"
 
 
 def geometric(parameters: int, last: int, rounds: int) -> list[int]:

@@ -19,7 +19,7 @@ from napari_unet.networks import registry
 from napari_unet.prediction.device import autocast
 from napari_unet.pruning.activations import activation_norms
 from napari_unet.pruning.criteria import Method, Norms, choose
-from napari_unet.pruning.curve import Point
+from napari_unet.pruning.curve import Point, percent_for
 from napari_unet.pruning.tracing import check_prunable, cut, widths_of, wiring_of
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import Event, Failed
@@ -82,7 +82,7 @@ class Pruner:
             raise UserError(
                 f"With one channel left in each layer the network still has {wiring.least():,} of "
                 f"its {self.parameters:,} parameters: prune to "
-                f"{100 * wiring.least() / self.parameters:.2g}% or more."
+                f"{percent_for(wiring.least(), self.parameters)} or more."
             )
 
     def run(self, on_event: Callable[[Event], object] | None = None) -> Iterator[Point]:

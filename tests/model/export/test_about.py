@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from napari_unet.errors import UserError
 from napari_unet.images.normalise import Normalisation
-from napari_unet.model.export import check_format, check_packages
+from napari_unet.model.container import write_zip
+from napari_unet.model.export import check_format, check_out, check_packages
 from napari_unet.model.export.about import UNET_2015, About, citations, default_name
 from napari_unet.model.export.rdf import description, preprocess, preprocessing
 from napari_unet.model.export.sizes import piece_sizes
@@ -72,6 +74,21 @@ def test_axes_of_the_description() -> None:
     assert fixed["inputs"][0]["axes"][3]["size"] == 48
 
 
+@pytest.mark.parametrize(("axes", "dims"), [("xyc", 2), ("cxyz", 3)])
+def test_axes_are_those_of_the_network_and_not_of_the_file(axes: str, dims: Any) -> None:
+    spacing = (4.0, 1.0, 0.5)[-dims:]
+    one = header(axes=axes, dims=dims, spacing=spacing)
+    sizes = piece_sizes(registry.geometry("unet", SMALL, dims))
+    files = ("README.md", "test_input.npy", "test_output.npy")
+    told = description(one, sizes, About("a name"), {}, dict.fromkeys(files, "0"))
+    for tensor in (*told["inputs"], *told["outputs"]):
+        space = tensor["axes"][2:]
+        assert [(a["id"], a["scale"]) for a in space] == list(
+            zip("zyx"[-dims:], spacing, strict=True)
+        )
+    assert onnx_metadata(one, sizes, About("a name"))["axes"] == "bc" + "zyx"[-dims:]
+
+
 def test_texts_tell_what_must_be_known() -> None:
     sizes = piece_sizes(registry.geometry("unet", SMALL | {"padding": "same"}))
     text = readme(header(), sizes, About("a name"))
@@ -113,6 +130,18 @@ def test_names() -> None:
 def test_what_the_model_zoo_would_refuse(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         About(**({"name": "a name"} | wrong))
+
+
+def test_a_model_is_not_overwritten(tmp_path: Path) -> None:
+    model, other = tmp_path / "cells.unet", tmp_path / "cells.onnx"
+    write_zip(model, {"model.json": header().to_json().encode()})
+    other.write_text("an older export")
+    check_out(other)
+    check_out(tmp_path / "new.onnx")
+    with pytest.raises(UserError, match=r"cells\.unet is a model and would be overwritten"):
+        check_out(model)
+    with pytest.raises(UserError, match="is a folder"):
+        check_out(tmp_path)
 
 
 def test_formats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,11 @@ before the exported model was run and agreed with ours.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 from napari_unet.errors import UserError
+from napari_unet.model.file import read_header
 
 Format = Literal["bioimageio", "onnx"]
 FORMATS: Final = get_args(Format)
@@ -29,6 +31,16 @@ def check_format(format: str) -> None:
         raise UserError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
 
 
+def check_out(path: Path) -> None:
+    """Raise :class:`UserError` where an exported model must not go: nobody's weights are lost."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the exported model another name.")
+    if path.exists() and _is_model(path):
+        raise UserError(
+            f"{path} is a model and would be overwritten: give the exported one another name."
+        )
+
+
 def check_packages(format: str) -> None:
     """Raise :class:`UserError` where packages are missing that a format needs."""
     missing = [name for name in _PACKAGES[format] if not _is_installed(name)]
@@ -37,6 +49,14 @@ def check_packages(format: str) -> None:
             f"Exporting to {format} needs {', '.join(missing)}: install what is missing with "
             f"pip install 'napari-unet-live[export]'."
         )
+
+
+def _is_model(path: Path) -> bool:
+    try:
+        read_header(path)
+    except UserError:
+        return False
+    return True
 
 
 def _is_installed(name: str) -> bool:

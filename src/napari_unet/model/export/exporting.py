@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_unet.errors import UserError
 from napari_unet.images.normalise import Normalisation
 from napari_unet.model.container import write_file, write_zip
-from napari_unet.model.export import check_format, check_packages
+from napari_unet.model.export import check_format, check_out, check_packages
 from napari_unet.model.export.about import About
 from napari_unet.model.export.graphs import (
     Graph,
@@ -53,14 +53,13 @@ def export(model: Model, format: str, out: str | Path, about: About) -> Exported
     ------
     UserError
         Packages are missing, the network cannot be exported, what was exported differs from ours by
-        more than 1e-4 or is no valid package, or the file cannot be written. A file that is there
-        then stays as it was.
+        more than 1e-4 or is no valid package, or ``out`` cannot be written or is a model. A file
+        that is there then stays as it was.
     """
     check_format(format)
-    check_packages(format)
     path = Path(out)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the exported model another name.")
+    check_out(path)
+    check_packages(format)
     single = model.one_look().own_size()
     made = (_onnx if format == "onnx" else _bioimageio)(single, path, about)
     more = [ONE_LOOK] if model.second_look else []
