@@ -341,6 +341,25 @@ def test_a_start_that_was_kept_of_an_interrupted_training_stays(data: Path, tmp_
     assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint.unet"]
 
 
+def test_what_an_interrupted_training_left_is_not_lost_to_a_new_one(
+    data: Path, tmp_path: Path
+) -> None:
+    kept = (data / "model.unet").read_bytes()
+    for name in ("m.interrupted.unet", "m.interrupted-2.unet"):
+        (tmp_path / "m.checkpoint.unet").write_bytes(kept)
+        _, stderr = run(
+            "train", "images", "ids", "--labels", "objects", "--out", tmp_path / "m.unet",
+            "--steps", 1, "--start", "random", "--device", "cpu",
+        )  # fmt: skip
+        assert f"--resume --out {tmp_path / name}" in " ".join(stderr.split())
+        assert (tmp_path / name).read_bytes() == kept
+    assert len(list(tmp_path.iterdir())) == 3
+    # A mistake that is found before the training leaves everything as it is.
+    (tmp_path / "m.checkpoint.unet").write_bytes(kept)
+    mistake("train", "images", "nowhere", "--out", tmp_path / "m.unet", "--steps", 1)
+    assert (tmp_path / "m.checkpoint.unet").read_bytes() == kept
+
+
 def test_faults_of_ours_go_to_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_unet.networks import registry
 

@@ -17,13 +17,13 @@ from napari_unet import Model
 from napari_unet.core import predict_files
 from napari_unet.engine.jobs import predict as predict_job
 from napari_unet.engine.protocol import ArrayRef, NoticeGiven, Predict, Watch
-from napari_unet.engine.watching import SETTLED, Current, Watcher
+from napari_unet.engine.watching import Current, Watcher
 from napari_unet.engine.workspace import Workspace
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import Normalisation
 from napari_unet.networks.geometry import Geometry
 from napari_unet.prediction import object_sizes
-from napari_unet.prediction.object_sizes import KnownObjects
+from napari_unet.prediction.object_sizes import SETTLED, KnownObjects
 from napari_unet.prediction.predictor import Predictor
 
 AS_IT_IS = Normalisation("training", (-1.0,), (1.0,))
@@ -158,6 +158,12 @@ def in_the_dock(model: Model, pixels: np.ndarray, folder: Path) -> tuple[Any, li
     return np.load(folder / "out.npy"), events
 
 
+def after(model: Model, steps: int) -> Model:
+    """As if it had made so many steps."""
+    history = model.header.history.model_copy(update={"steps": steps})
+    return Model(model.header.model_copy(update={"history": history}), model.network)
+
+
 def previewed(model: Model, pixels: np.ndarray, folder: Path, **when: Any) -> Any:
     path = folder / "preview.npy"
     np.save(path, np.zeros((2, *pixels.shape), np.float32))
@@ -193,15 +199,43 @@ def test_dock_preview_files_and_python_agree(model: Model, tmp_path: Path) -> No
     assert any("2 times enlarged" in note for one in said for note in one.notes)
 
 
-def test_the_preview_of_the_first_steps_is_of_the_image_as_it_is(
-    model: Model, tmp_path: Path
-) -> None:
+def test_the_first_steps_predict_images_as_they_are(model: Model, tmp_path: Path) -> None:
+    """What they find says little about sizes."""
     pixels = scene(5)[0]
     plain = model.own_size().predict(pixels, **EXACT)
-    early = previewed(model, pixels, tmp_path, step=SETTLED - 1, training=True)
-    np.testing.assert_allclose(early, plain, atol=1e-5)
-    later = previewed(model, pixels, tmp_path, step=SETTLED, training=True)
-    assert np.abs(later - plain).max() > 0.01
+    for steps in (SETTLED - 1, SETTLED):
+        one = after(model, steps)
+        shown = previewed(one, pixels, tmp_path, step=steps, training=True)
+        np.testing.assert_allclose(shown, one.predict(pixels, **EXACT), atol=1e-5)
+        assert one.enlarges == (steps == SETTLED)
+        assert (np.abs(shown - plain).max() > 0.01) == (steps == SETTLED)
+
+
+def test_while_training_sizes_are_found_out_whenever_the_steps_have_doubled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    np.save(tmp_path / "p.npy", np.zeros((2, 30, 30), np.float32))
+    workspace = Workspace()
+    workspace.images["a"] = Image("a", np.zeros((30, 30), np.float32), "yx")
+    watcher = Watcher(workspace, lambda event: None)
+    array = ArrayRef(kind="npy", path=str(tmp_path / "p.npy"))
+    watcher.watch(Watch(image="a", index=(), box=((0, 30), (0, 30)), array=array))
+    for step in range(20, 100):
+
+        def objects(step: int = step) -> KnownObjects:
+            asked.append(step)
+            return KnownObjects()
+
+        current = Current(bright(), AS_IT_IS, 1, objects)
+        watcher.show(lambda current=current: current, step, training=True)  # type: ignore[misc]
+    assert asked == [20, 40, 80]
+    watcher.show(lambda: current, 99, training=False)
+    assert asked == [20, 40, 80, 99]
+    watcher.show(lambda: current, 99, training=False)
+    watcher.reopened("a")
+    watcher.show(lambda: current, 99, training=False)
+    assert asked == [20, 40, 80, 99, 99]
 
 
 def test_an_interrupted_prediction_goes_on_at_the_same_size(model: Model, tmp_path: Path) -> None:

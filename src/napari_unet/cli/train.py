@@ -58,6 +58,8 @@ def run_train(
     run = prepare(
         images, labels, start=start, spacing=sizes, resume_from=resume_from, **options, **changed
     )
+    if not resume:
+        _set_aside(checkpoint, out)
     line = ProgressLine()
     try:
         with _stopped_by_signals(run) as received:
@@ -144,6 +146,24 @@ def _check_out(out: Path, *, resume: bool, start: str) -> None:
 def _checkpoint(out: Path) -> Path:
     """Where a training to ``out`` is kept until it is finished."""
     return out.with_name(f"{out.stem}.checkpoint.unet")
+
+
+def _set_aside(checkpoint: Path, out: Path) -> None:
+    """What an interrupted training to ``out`` has left is not overwritten by a new one."""
+    if not checkpoint.exists():
+        return
+    kept, number = out.with_name(f"{out.stem}.interrupted.unet"), 1
+    while kept.exists():
+        number += 1
+        kept = out.with_name(f"{out.stem}.interrupted-{number}.unet")
+    try:
+        checkpoint.rename(kept)
+    except OSError as error:
+        raise UserError(f"{checkpoint} cannot be kept as {kept}: {error.strerror}.") from error
+    note(
+        f"An earlier training to {out} was interrupted: how far it came is kept as {kept}. To go "
+        f"on with it, stop this one and type the command with --resume --out {kept}."
+    )
 
 
 @contextmanager

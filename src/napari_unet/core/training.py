@@ -35,7 +35,7 @@ from napari_unet.model.header import (
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import now, packages
 from napari_unet.networks import registry
-from napari_unet.prediction.object_sizes import KnownObjects
+from napari_unet.prediction.object_sizes import SETTLED, KnownObjects
 from napari_unet.start.general import general_weights
 from napari_unet.training.data import LabelledImage, TrainingData, of_objects
 from napari_unet.training.plane import HeldOut
@@ -238,7 +238,7 @@ def known_objects(trainer: Trainer, kind: LabelKind) -> KnownObjects:
         min_size=round(DROPPED_BELOW * data.median_object_size()),
         split_depth=data.split_depth(),
         largest_hole=data.largest_hole(),
-        most=trainer.preset.enlarge,
+        most=trainer.preset.enlarge if trainer.step >= SETTLED else 1.0,
     )
 
 

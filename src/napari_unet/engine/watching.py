@@ -21,8 +21,6 @@ from napari_unet.prediction.predictor import Array, Predictor
 FIRST_STEP = 3
 """The first preview comes after this many steps, or after ``FIRST_SECONDS`` where they are slow."""
 FIRST_SECONDS = 1.5
-SETTLED = 20
-"""Steps after which the sizes of the objects that are found say something."""
 SHARE = 4
 """Training gets at least this many times the time that previews take."""
 
@@ -127,7 +125,7 @@ class Watcher:
         """How many times the image is enlarged. To find out takes a prediction of its own: while
         training goes on, it is done whenever the steps have doubled."""
         known, size = self._sizes.get(image, (0, Fraction(1)))
-        if step != known and (not training or step >= max(SETTLED, 2 * known)):
+        if step != known and (not training or step >= 2 * known):
             opened = self._workspace.image(image)
             size, _ = current.objects().size_for(opened, current.normalisation, current.predictor)
             self._sizes[image] = step, size

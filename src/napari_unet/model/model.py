@@ -30,7 +30,7 @@ from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
 from napari_unet.prediction.attention import AttentionPredictor
 from napari_unet.prediction.device import choose_device, choose_precision
-from napari_unet.prediction.object_sizes import KnownObjects
+from napari_unet.prediction.object_sizes import SETTLED, KnownObjects
 from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
@@ -93,14 +93,14 @@ class Model:
             min_size=header.min_object_size,
             split_depth=header.split_depth,
             largest_hole=header.largest_hole,
-            most=header.enlarge,
+            most=header.enlarge if header.history.steps >= SETTLED else 1.0,
         )
 
     @property
     def enlarges(self) -> bool:
         """Whether images of smaller objects than those of the training are enlarged."""
-        header = self.header
-        return header.enlarge > 1 and header.min_object_size > 0 and self.geometry.resizable
+        known = self.known_objects
+        return known.most > 1 and known.min_size > 0 and self.geometry.resizable
 
     def predictor_for(
         self, image: Image, predictor: Predictor, tile: int | Sequence[int] | None = None

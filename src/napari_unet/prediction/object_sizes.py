@@ -22,6 +22,8 @@ from napari_unet.networks.geometry import Sizes
 from napari_unet.prediction.enlarging import SIZES
 from napari_unet.prediction.predictor import Array, Predictor
 
+SETTLED = 20
+"""Steps of a training after which the sizes of the objects that are found say something."""
 LOOKED_AT = 1024
 """Longest side of a plane that is looked at as a whole."""
 BLOCKS, BLOCK = 3, 384

@@ -21,7 +21,7 @@ from napari_unet.model.export.about import About
 from napari_unet.model.export.exporting import export
 from napari_unet.model.export.graphs import Graph, WholeModel, to_onnx, to_torchscript
 from napari_unet.model.export.sizes import PieceSizes, piece_sizes
-from napari_unet.model.header import Header, default_classes
+from napari_unet.model.header import Header, History, default_classes
 from napari_unet.model.model import Model
 from napari_unet.networks import registry
 from napari_unet.networks.catalogue import BUILT_IN
@@ -185,7 +185,7 @@ def test_a_second_look_stays_at_home_and_that_is_said(tmp_path: Path) -> None:
 
 def test_images_are_not_enlarged_elsewhere_and_that_is_said(tmp_path: Path) -> None:
     plain = model()
-    changes = {"preset": {"enlarge": 2.0}, "min_object_size": 9}
+    changes = {"preset": {"enlarge": 2.0}, "min_object_size": 9, "history": History(steps=99)}
     header = plain.header.model_copy(update=changes)
     done = export(Model(header, plain.network), "onnx", tmp_path / "m.onnx", ABOUT)
     assert "--own-size" in done.notes[-1]
