@@ -13,12 +13,14 @@ from napari_unet.engine.protocol import (
     JobFailed,
     LabelsChanged,
     LoadModel,
+    MoveCheckpoint,
     PauseTraining,
     RemoveLabels,
     ResumeTraining,
     SaveModel,
     StopTraining,
 )
+from napari_unet.model import file
 
 WHOLE = ((0, 96), (0, 96))
 
@@ -279,3 +281,20 @@ def test_training_goes_on_while_nobody_listens(engine: Any) -> None:
     assert len(fresh[0].losses) > 1
     engine.seen += fresh
     assert losses(engine) == list(range(1, engine.seen[-1].step + 1))
+
+
+def test_the_checkpoint_follows_a_project_that_is_saved_under_a_name(
+    engine: Any, tmp_path: Path
+) -> None:
+    prepare(engine)
+    first, second = tmp_path / "untitled", tmp_path / "named"
+    for folder in (first, second):
+        folder.mkdir()
+    engine.start(checkpoint=str(first / "model.unet"))
+    engine.wait("training_progress", lambda event: event.step >= 3)
+    first.rmdir()
+    engine.send(MoveCheckpoint(path=str(second / "model.unet")))
+    assert engine.wait("checkpoint").path == str(second / "model.unet")
+    engine.send(StopTraining())
+    step = engine.wait("training_finished").step
+    assert file.read_header(second / "model.unet").history.steps == step

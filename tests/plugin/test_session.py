@@ -296,13 +296,29 @@ def test_a_project_that_opens_half_way_keeps_its_settings(
     session.project.close()
     again = Session(ViewerModel(), engine=engine)
 
-    def damaged(*_: Any) -> None:
-        raise UserError("The labels are damaged.")
+    def fault(*_: Any) -> None:
+        raise RuntimeError("no room on the graphics card")
 
-    monkeypatch.setattr(Project, "labels", damaged)
-    with pytest.raises(UserError, match="damaged"):
+    monkeypatch.setattr(Project, "open_image", fault)
+    with pytest.raises(RuntimeError, match="no room"):
         open_project(again, folder)
     again.tick()
     again.close()
     with Project.open(folder) as project:
         assert project.settings["network"] == "lunet"
+
+
+def test_a_full_disk_at_the_end_lets_engine_and_project_go(
+    session: Session, entry: Any, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.new_labels(entry)
+    project = session.project.project
+    session.training.losses.append((1, 0.5))
+
+    def full(*_: Any) -> None:
+        raise UserError("The disk is full.")
+
+    monkeypatch.setattr(project, "save_curves", full)
+    session.close()
+    assert engine.closed
+    Project.open(project.folder).close()

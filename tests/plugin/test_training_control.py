@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_unet.engine.protocol import (
 from napari_unet.errors import UserError
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.derived import find
+from napari_unet.plugin.keep_section import KeepSection
 from napari_unet.plugin.session import Session
 
 READY = Ready(pid=1, device="cpu", device_name="CPU", precision="float32", torch="2")
@@ -186,3 +188,19 @@ def test_a_class_more_asks_for_a_larger_preview(session: Session, labelled: Any)
     session.add_class("vessel")
     last = session.engine.of("watch")[-1]
     assert session.engine.arrays[last.array.path].shape[0] == 3
+
+
+def test_models_go_into_the_project_that_was_saved_under_a_name(
+    session: Session, entry: Any, engine: Any, tmp_path: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    session.new_labels(entry)
+    keep = KeepSection(session)
+    qtbot.addWidget(keep)
+    named = tmp_path / "named"
+    monkeypatch.setattr(
+        "napari_unet.plugin.keep_section.QFileDialog.getSaveFileName", lambda *a: (str(named), "")
+    )
+    keep._save_project()
+    assert [c.path for c in engine.of("move_checkpoint")] == [str(named / "model.unet")]
+    assert [c.folder for c in engine.of("keep_history")] == [str(named / "history")]
+    keep.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -264,3 +265,32 @@ def test_files_without_a_record_are_not_taken_for_labels(project: Project) -> No
         project.add_labels(image.id, "scribbles", shape=(9, 9), id=labels.id)
     (project.folder / "labels" / labels.id).rename(project.folder / "labels" / "labels-2")
     assert not project.labels(project.add_labels(image.id, "scribbles", shape=(9, 9)).id).any()
+
+
+def test_an_untitled_project_of_somebody_else_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unet.project.untitled.user_data_dir", lambda *a, **k: str(tmp_path))
+    theirs = Project.create_untitled()
+    theirs.close()
+    (theirs.folder / "lock").unlink()
+    (theirs.folder / "lock").mkdir()  # as little to be opened as a file of another user
+    assert unfinished() == []
+    assert theirs.folder.exists()
+
+
+def test_what_the_disk_refuses_in_the_background_is_told_in_a_sentence(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = project.add_image("a", array=np.zeros((9, 9), np.uint8), axes="yx")
+    labels = project.add_labels(image.id, "scribbles", shape=(9, 9))
+
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    project._disk.wait()
+    monkeypatch.setattr("napari_unet.project.store.LabelStore.sync", full)
+    project.record_pixels(labels.id, ([1], [1]), 1)
+    project._disk.wait()
+    (note,) = project.take_notes()
+    assert note.startswith("The disk is full: The project")

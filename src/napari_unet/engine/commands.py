@@ -118,6 +118,13 @@ class StopTraining(Message):
     type: Literal["stop_training"] = "stop_training"
 
 
+class MoveCheckpoint(Message):
+    """Keep the model in another file from now on; it is written there at once."""
+
+    type: Literal["move_checkpoint"] = "move_checkpoint"
+    path: str
+
+
 class ResetTraining(Message):
     """Forget the network (the files stay)."""
 

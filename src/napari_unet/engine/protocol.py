@@ -20,6 +20,7 @@ from napari_unet.engine.commands import ExportModel as ExportModel
 from napari_unet.engine.commands import FirstAnswer as FirstAnswer
 from napari_unet.engine.commands import LabelsChanged as LabelsChanged
 from napari_unet.engine.commands import LoadModel as LoadModel
+from napari_unet.engine.commands import MoveCheckpoint as MoveCheckpoint
 from napari_unet.engine.commands import OpenImage as OpenImage
 from napari_unet.engine.commands import PauseTraining as PauseTraining
 from napari_unet.engine.commands import Predict as Predict
@@ -72,6 +73,7 @@ Command = Annotated[
     | PauseTraining
     | ResumeTraining
     | StopTraining
+    | MoveCheckpoint
     | ResetTraining
     | Watch
     | Unwatch

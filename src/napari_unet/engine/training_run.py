@@ -136,6 +136,12 @@ class TrainingRun:
                 level="warning",
             )
 
+    def move_checkpoint(self, path: str) -> Iterator[Event]:
+        """Keep the model there from now on, and at once."""
+        self._command = self._command.model_copy(update={"checkpoint": path})
+        self._written = None
+        yield from self.write_checkpoint()
+
     def _hash(self, image: Image) -> str | None:
         known = self._workspace.hashes
         size = int(np.prod(image.data.shape)) * np.dtype(image.data.dtype).itemsize

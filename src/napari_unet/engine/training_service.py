@@ -13,6 +13,7 @@ from napari_unet.engine.protocol import (
     Command,
     Event,
     LabelsChanged,
+    MoveCheckpoint,
     NoticeGiven,
     OpenImage,
     PauseTraining,
@@ -195,6 +196,8 @@ class TrainingService:
                 self._emit(TrainingResumed(step=self._step))
             case StopTraining() if run is not None:
                 run.stop()
+            case MoveCheckpoint() if run is not None:
+                self._tell(run.move_checkpoint(command.path))
             case ResetTraining():
                 self._run = self._loaded = None
                 self._emit(TrainingReset())

@@ -146,6 +146,7 @@ class KeepSection(Section):
         if folder:
             self.session.flush()
             self.session.project.save_as(folder)
+            control.move_checkpoint(self.session)
             self.refresh()
 
     def _open_project(self) -> None:

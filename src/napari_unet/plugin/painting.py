@@ -12,7 +12,7 @@ import numpy as np
 from napari_unet.annotations.kinds import MAX_CLASSES, LabelKind
 from napari_unet.engine.protocol import ClassInfo, Index, LabelsChanged, RemoveLabels
 from napari_unet.errors import UserError
-from napari_unet.plugin import derived, labels
+from napari_unet.plugin import derived, labels, regions
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.visible import current_index
@@ -68,9 +68,13 @@ def use_labels(
     else:  # back to labels that were in use before
         one.dirty.update(one.planes())
     session.labels[entry.id] = one
-    session.project.add(one, session.classes)
+    try:
+        session.project.add(one, session.classes)
+    except UserError as error:  # every stroke tries again
+        session.tell("error", str(error))
     if entry.ready:
         session.send(one.command())
+    regions.read_regions(session, entry)
     session.images_changed.emit()
     session.project_changed.emit()
     return one
@@ -151,6 +155,7 @@ def _keep(session: Session, one: LabelEntry, index: Index) -> None:
     if before is None:
         return
     try:
+        session.project.add(one, session.classes)
         session.project.record(one, before, index)
     except UserError as error:
         session.tell("error", str(error))

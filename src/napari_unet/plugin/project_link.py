@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.engine.protocol import ClassInfo, Index
+from napari_unet.errors import UserError
+from napari_unet.images.reading import read_image
 from napari_unet.model.header import ClassDescription
-from napari_unet.plugin.images import layer_data
+from napari_unet.plugin.images import ImageEntry, layer_data
 from napari_unet.plugin.labels import LabelEntry
-from napari_unet.project.project import Project
+from napari_unet.project.project import LabelsRecord, Project
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -56,25 +58,31 @@ class ProjectLink:
             self.project = Project.create_untitled()
         entry = one.entry
         if entry.project_id is None:
+            path, array = _kept(entry)
             entry.project_id = self.project.add_image(
                 entry.name,
                 axes=entry.image.axes,
-                path=_path(entry.layer),
-                array=_kept(entry.layer),
+                path=path,
+                array=array,
                 spacing=entry.image.spacing,
                 view=_view(entry.layer),
             ).id
         described = [ClassDescription(name=c.name, color=c.color) for c in classes]
-        one.project_id = self.project.add_labels(
+        added = self.project.add_labels(
             entry.project_id,
             one.kind,
             array=np.array(one.sent),
             name=str(one.layer.name),
             classes=described,
-        ).id
-        one.regions_project_id = self.project.add_labels(
-            entry.project_id, "regions", shape=entry.shape, name=f"{entry.name}: regions"
-        ).id
+        )
+        # All labels of an image have the same regions: those of the layer that is shown.
+        regions = _regions_of(self.project, entry.project_id)
+        if regions is None:
+            name = f"{entry.name}: regions"
+            regions = self.project.add_labels(
+                entry.project_id, "regions", array=np.array(one.regions), name=name
+            )
+        one.project_id, one.regions_project_id = added.id, regions.id
 
     def record(self, one: LabelEntry, before: npt.NDArray[Any], index: Index) -> None:
         """A plane changed from ``before`` to what ``one.sent`` holds now."""
@@ -141,28 +149,24 @@ def open_project(session: Session, folder: str | Path) -> None:
 
     What is missing is told, everything else is opened. Raises UserError when it is no project.
     """
-    from napari_unet.errors import UserError
     from napari_unet.plugin.training_control import load_model
 
+    if session.training.running:
+        raise UserError("Training is under way: stop it before you open a project.")
     project = Project.open(folder)
+    session.flush()
     session.project.close()
     # Where opening fails half-way, the settings that the project holds are not written over.
     session.project.opening = True
     session.project.project = project
+    _join(session, project)
     for record in project.images.values():
         try:
             image = project.open_image(record.id)
         except UserError as error:
             session.tell("warning", str(error))
             continue
-        view = record.view
-        rgb = bool(view.get("rgb", False))
-        layer = session.viewer.add_image(
-            image.data,
-            name=record.name,
-            rgb=rgb,
-            **{k: view[k] for k in ("scale", "translate", "units", "colormap") if k in view},
-        )
+        layer = session.viewer.add_image(image.data, name=record.name, **_look(record.view))
         entry = session.use_image(layer, record.axes)
         entry.project_id = record.id
         _open_labels(session, project, entry, record.id)
@@ -188,24 +192,67 @@ def open_project(session: Session, folder: str | Path) -> None:
     session.project.opening = False
 
 
+def _join(session: Session, project: Project) -> None:
+    """What was painted before a project is opened is kept in it, too.
+
+    The ids that images and labels had in the last project mean others in this one.
+    """
+    for entry in session.images.values():
+        entry.project_id = None
+    for one in (*session.attached.values(), *session.labels.values()):
+        one.project_id = one.regions_project_id = None
+    for one in session.labels.values():
+        try:
+            session.project.add(one, session.classes)
+        except UserError as error:
+            session.tell("error", str(error))
+
+
+def _look(view: dict[str, Any]) -> dict[str, Any]:
+    """What napari shows an image with; colours that another plugin made are not known any more."""
+    from napari.utils.colormaps import ensure_colormap
+
+    look: dict[str, Any] = {k: view[k] for k in ("scale", "translate", "units", "colormap") if k in view}
+    try:
+        ensure_colormap(look.get("colormap", "gray"))
+    except (KeyError, TypeError, ValueError):
+        del look["colormap"]
+    return {**look, "rgb": bool(view.get("rgb", False))}
+
+
 def _open_labels(session: Session, project: Project, entry: Any, image_id: str) -> None:
     from napari_unet.plugin import labels as labels_module
 
     own = [r for r in project.labels_records.values() if r.image == image_id]
-    regions = next((r for r in own if r.kind == "regions"), None)
+    regions = _regions_of(project, image_id)
+    mask = _kept_labels(session, project, regions) if regions is not None else None
     for record in own:
         if record.kind == "regions":
+            continue
+        kept = _kept_labels(session, project, record)
+        if kept is None:
             continue
         if len(record.classes) >= len(session.classes):
             session.classes[:] = [ClassInfo(name=c.name, color=c.color) for c in record.classes]
         layer = labels_module.new_layer(session.viewer, entry, record.kind, session.classes)
         layer.name = record.name
-        layer.data = project.labels(record.id).astype(layer.data.dtype)
-        session.use_labels(entry, layer, record.kind, kept=record.id)
-        one = session.labels[entry.id]
+        layer.data = kept.astype(layer.data.dtype)
+        one = session.use_labels(entry, layer, record.kind, kept=record.id)
         if regions is not None:
             one.regions_project_id = regions.id
-            _show_regions(session, entry, one, project.labels(regions.id))
+        if mask is not None and entry.id not in session.regions:
+            _show_regions(session, entry, one, mask)
+
+
+def _kept_labels(
+    session: Session, project: Project, record: LabelsRecord
+) -> npt.NDArray[Any] | None:
+    """What was painted; None where its file is damaged, which opening the project has told."""
+    try:
+        return project.labels(record.id)
+    except UserError as error:
+        session.tell("warning", str(error))
+        return None
 
 
 def _show_regions(session: Session, entry: Any, one: LabelEntry, mask: npt.NDArray[Any]) -> None:
@@ -230,15 +277,27 @@ def _show_regions(session: Session, entry: Any, one: LabelEntry, mask: npt.NDArr
                 layer.add_polygons(np.array([[*index, *c] for c in outline], float))
 
 
-def _path(layer: Any) -> str | None:
+def _regions_of(project: Project, image_id: str) -> LabelsRecord | None:
+    records = project.labels_records.values()
+    return next((r for r in records if r.image == image_id and r.kind == "regions"), None)
+
+
+def _kept(entry: ImageEntry) -> tuple[Path | None, Any]:
+    """The file of an image and its pixels, each None where the project does not need it."""
+    data, path = layer_data(entry.layer), _path(entry.layer)
+    if path is None or (isinstance(data, np.ndarray) and data.nbytes <= LARGEST_COPY):
+        return path, data
+    # Of large and lazy pixels none are compared with those of the file.
+    try:
+        same = tuple(read_image(path, entry.image.axes).data.shape) == tuple(data.shape)
+    except UserError:  # another plugin has read it
+        same = False
+    return (path, None) if same else (None, data)
+
+
+def _path(layer: Any) -> Path | None:
     path = layer.source.path
-    return str(path) if path is not None and Path(str(path)).exists() else None
-
-
-def _kept(layer: Any) -> Any:
-    data = layer_data(layer)
-    small = isinstance(data, np.ndarray) and data.nbytes <= LARGEST_COPY
-    return data if small or _path(layer) is None else None
+    return Path(str(path)) if path is not None and Path(str(path)).exists() else None
 
 
 def _view(layer: Any) -> dict[str, Any]:

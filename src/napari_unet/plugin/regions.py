@@ -55,9 +55,10 @@ def mark_complete(session: Session, entry: ImageEntry, box: Box) -> None:
 def read_regions(session: Session, entry: ImageEntry) -> None:
     """Make the mask of what is fully annotated anew."""
     one, layer = session.labels.get(entry.id), session.regions.get(entry.id)
-    if one is None or layer is None:
+    if one is None:
         return
-    _take(session, one, labels.rasterise(layer, entry))
+    none = np.zeros(entry.shape, np.uint8)
+    _take(session, one, none if layer is None else labels.rasterise(layer, entry))
 
 
 def _take(session: Session, one: LabelEntry, mask: npt.NDArray[np.uint8]) -> None:

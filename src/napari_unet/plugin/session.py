@@ -321,7 +321,7 @@ class Session:
             return
         self.flush()
         self._guarded(partial(self.project.keep_settings, self))
-        self.save_curves(now=True)
+        self._guarded(partial(self.save_curves, now=True))
         self.forecasting.close()
         self.closed = True
         for disconnect in self._disconnect:
@@ -330,5 +330,5 @@ class Session:
             except (RuntimeError, ValueError):
                 log.debug("a layer had gone already")
         self._disconnect.clear()
-        self.project.close()
+        self._guarded(self.project.close)
         self.engine.close()

@@ -10,6 +10,7 @@ from napari_unet.engine.inspecting import KeepHistory, SnapshotKept
 from napari_unet.engine.protocol import (
     ExportModel,
     LoadModel,
+    MoveCheckpoint,
     PauseTraining,
     PruneModel,
     ResetTraining,
@@ -94,6 +95,14 @@ def keep_history(session: Session) -> None:
     if folder is not None:
         session.history = [one for one in session.history if Path(one.path).parent == folder]
         session.send(KeepHistory(folder=str(folder)))
+
+
+def move_checkpoint(session: Session) -> None:
+    """The project has another folder now: the engine keeps its models there."""
+    checkpoint = session.project.checkpoint
+    if checkpoint is not None and session.engine.alive:
+        session.send(MoveCheckpoint(path=str(checkpoint)))
+        keep_history(session)
 
 
 def roll_back(session: Session, kept: SnapshotKept) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_unet.project.background import Background
 from napari_unet.project.document import Document
+from napari_unet.project.files import disk_error
 from napari_unet.project.lock import FolderLock
 from napari_unet.project.untitled import MODEL, untitled_root
 
@@ -61,4 +62,6 @@ class ProjectBase:
             self._notes.append(text)
 
     def _note_error(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            error = disk_error(error, f"The project {self.folder}")
         self._note(str(error))

@@ -61,9 +61,9 @@ def _describe(holder: str) -> str:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process has the project open."""
+    """Whether a living process has the project open, or it is not ours to open."""
     try:
         FolderLock(folder).release()
-    except UserError:
+    except (UserError, OSError):
         return True
     return False
