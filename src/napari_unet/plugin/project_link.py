@@ -212,7 +212,9 @@ def _look(view: dict[str, Any]) -> dict[str, Any]:
     """What napari shows an image with; colours that another plugin made are not known any more."""
     from napari.utils.colormaps import ensure_colormap
 
-    look: dict[str, Any] = {k: view[k] for k in ("scale", "translate", "units", "colormap") if k in view}
+    look: dict[str, Any] = {
+        k: view[k] for k in ("scale", "translate", "units", "colormap") if k in view
+    }
     try:
         ensure_colormap(look.get("colormap", "gray"))
     except (KeyError, TypeError, ValueError):
