@@ -86,7 +86,7 @@ def test_it_is_the_prediction_of_the_enlarged_image(
     np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     height=st.integers(1, 90),
     width=st.integers(1, 90),
