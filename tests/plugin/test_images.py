@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +9,13 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from waiting import ticks
 
 from napari_unet.engine.protocol import JobFinished
 from napari_unet.plugin import images, predicting
 from napari_unet.plugin.channels import needs_channels_first
 from napari_unet.plugin.derived import class_layer, find
 from napari_unet.plugin.session import Session
-
-
-def ticks(session: Session, until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not until() and time.monotonic() < end:
-        session.tick()
-        time.sleep(0.01)
-    assert until()
 
 
 def test_a_prediction_waits_for_its_image_to_be_read(

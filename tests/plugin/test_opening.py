@@ -8,17 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from waiting import ticks
 
 from napari_unet.plugin import leftovers, opening, predicting
-from napari_unet.plugin.session import Session
-
-
-def ticks(session: Session, until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not until() and time.monotonic() < end:
-        session.tick()
-        time.sleep(0.01)
-    assert until()
 
 
 @pytest.fixture

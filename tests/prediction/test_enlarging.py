@@ -10,23 +10,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tilings import SMALL, assert_tilings_agree, make
 from torch import nn
 
 from napari_unet.networks import registry
-from napari_unet.networks.geometry import Geometry
 from napari_unet.prediction.enlarging import SIZES, Enlarged, enlarging
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.prediction.way import Way
 
 CPU = torch.device("cpu")
-SMALL: dict[str, Any] = {"width": 4, "depth": 2, "padding": "same", "norm": "batch"}
 LARGER = SIZES[1:]
-
-
-def make(name: str = "unet", **arguments: Any) -> tuple[nn.Module, Geometry]:
-    torch.manual_seed(0)
-    network = registry.build(name, dims=2, in_channels=1, out_channels=3, arguments=arguments)
-    return network.eval(), registry.geometry(name, arguments, 2)
 
 
 def enlarged(size: Fraction) -> Predictor:
@@ -95,12 +88,7 @@ def test_it_is_the_prediction_of_the_enlarged_image(
 )
 def test_whatever_the_tiles_are(height: int, width: int, tile: int, size: Fraction) -> None:
     predictor = enlarged(size)
-    plane = np.random.default_rng(height).normal(size=(1, height, width)).astype(np.float32)
-    whole = predictor.probability(plane, tile=max(height, width))
-    np.testing.assert_allclose(predictor.probability(plane, tile=tile), whole, atol=1e-5)
-    box = ((height // 3, height), (0, max(1, width // 2)))
-    part = predictor.probability(plane, box=box)
-    np.testing.assert_allclose(part, whole[:, height // 3 :, : max(1, width // 2)], atol=1e-5)
+    assert_tilings_agree(predictor, height, width, tile)
 
 
 @pytest.mark.parametrize("size", LARGER, ids=str)

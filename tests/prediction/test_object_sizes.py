@@ -19,6 +19,7 @@ from napari_unet.engine.jobs import predict as predict_job
 from napari_unet.engine.protocol import ArrayRef, NoticeGiven, Predict, Watch
 from napari_unet.engine.watching import Current, Watcher
 from napari_unet.engine.workspace import Workspace
+from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import Normalisation
 from napari_unet.networks.geometry import Geometry
@@ -236,6 +237,29 @@ def test_while_training_sizes_are_found_out_whenever_the_steps_have_doubled(
     watcher.reopened("a")
     watcher.show(lambda: current, 99, training=False)
     assert asked == [20, 40, 80, 99, 99]
+
+
+def test_what_is_said_of_an_image_that_failed_is_not_said_of_the_next(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(tmp_path / "in" / "a.tif", scene(5)[0])
+    tifffile.imwrite(tmp_path / "in" / "b.tif", scene(10)[0])
+    tiles = Model.tiles
+
+    def fail(self: Model, image: Image, *more: Any, **others: Any) -> Any:
+        if image.name == "a":
+            raise UserError("a cannot be read any further.")
+        return tiles(self, image, *more, **others)
+
+    monkeypatch.setattr(Model, "tiles", fail)
+    run = predict_files(model, tmp_path / "in", tmp_path / "p", **EXACT)
+    first, *_, last = (next(run) for _ in range(2))
+    assert "cannot be read any further" in first.problem
+    assert last.path.name == "b.tif"
+    assert last.notes == ()
+    with pytest.raises(UserError, match="1 of 2"):
+        next(run)
 
 
 def test_an_interrupted_prediction_goes_on_at_the_same_size(model: Model, tmp_path: Path) -> None:

@@ -198,6 +198,7 @@ def _predict(
     except OSError as error:
         raise UserError(f"The folder {out} cannot be made: {error.strerror}.") from error
     model, image = task.model, task.image
+    task.predictor.notes.clear()  # of an image that could not be predicted
     plan, indices = task.plan(), list(image.indices())
     total = len(plan) * len(indices)
     name, unfinished = stem(at[0]), None
@@ -265,7 +266,6 @@ def _predict(
                     yield FileProgress(*at, one.number, one.total)
     doubts = model.header.rule().doubts(image)
     told = [*([doubts] if doubts else []), *task.predictor.notes]
-    task.predictor.notes.clear()
     yield FileProgress(*at, total, total, tuple(files.paths.values()), notes=tuple(told))
 
 

@@ -17,7 +17,6 @@ import torch
 from pydantic import JsonValue
 from torch import nn
 
-from napari_unet.annotations.objects import objects_from_probability
 from napari_unet.errors import UserError
 from napari_unet.images.image import ArrayLike, Box, Image, Index
 from napari_unet.images.normalise import Normalisation
@@ -25,19 +24,19 @@ from napari_unet.images.tiling import Tile
 from napari_unet.model import file
 from napari_unet.model.arguments import image_for, tile_size
 from napari_unet.model.building import network_for
+from napari_unet.model.finding import find_objects, known_objects
 from napari_unet.model.header import Header
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
 from napari_unet.prediction.attention import AttentionPredictor
 from napari_unet.prediction.device import choose_device, choose_precision
-from napari_unet.prediction.object_sizes import SETTLED, KnownObjects
+from napari_unet.prediction.object_sizes import KnownObjects
 from napari_unet.prediction.output import DTYPES, write_tile
 from napari_unet.prediction.pipeline import ReadAhead
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.prediction.two_looks import looking_twice
 from napari_unet.prediction.way import Way
 from napari_unet.speed import way_for_prediction
-from napari_unet.training.volumes import relative
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,7 @@ class Model:
     @property
     def known_objects(self) -> KnownObjects:
         """What decides at which size an image is predicted."""
-        header = self.header
-        return KnownObjects(
-            min_size=header.min_object_size,
-            split_depth=header.split_depth,
-            largest_hole=header.largest_hole,
-            most=header.enlarge if header.history.steps >= SETTLED else 1.0,
-        )
+        return known_objects(self.header)
 
     @property
     def enlarges(self) -> bool:
@@ -267,14 +260,7 @@ class Model:
 
     def objects(self, probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
         """Instances (*spatial) from the probability (class, *spatial) of a whole plane."""
-        return objects_from_probability(
-            probability,
-            self.header.min_object_size,
-            separated=self.header.label_kind == "objects",
-            split_depth=self.header.split_depth,
-            largest_hole=self.header.largest_hole,
-            voxel=relative(self.header.spacing) if self.header.dims == 3 else (),
-        )
+        return find_objects(self.header, probability)
 
     def predict(
         self,
@@ -288,6 +274,9 @@ class Model:
         precision: str = "auto",
     ) -> npt.NDArray[Any]:
         """Predict an image with any leading axes, plane by plane.
+
+        Of a model that :attr:`enlarges`, an image of smaller objects than those of the training is
+        seen enlarged (not with :meth:`own_size`); the result has the size of the image.
 
         Parameters
         ----------
