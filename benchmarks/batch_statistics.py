@@ -24,7 +24,6 @@ from napari_unet.core import prepare
 from napari_unet.model.model import Model
 from napari_unet.training.averaging import fresh_statistics
 from napari_unet.training.presets import Preset
-from napari_unet.training.sampler import draw_batch
 from napari_unet.training.trainer import Trainer
 
 AS_THEY_ARE = dict.fromkeys(
@@ -78,17 +77,7 @@ def estimate(model: Model, trainer: Trainer, recipe: Preset, batches: int, *, se
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad(), fresh_statistics(model.network):
         for _ in range(batches):
-            batch = draw_batch(
-                trainer.data,
-                recipe,
-                batch=trainer.batch,
-                output=trainer.tile,
-                border=trainer.geometry.border,
-                balance=trainer._balance,
-                generator=generator,
-                device=torch.device("cpu"),
-            )
-            model.network(batch.images)
+            model.network(trainer.pieces.draw(recipe, generator).images)
 
 
 def mean_and_sd(found: list[dict[str, float]]) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def dimensions(task: Task, start: str) -> float:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad(), fresh_statistics(trainer.learner.network):
         for _ in range(4):
-            batch = trainer._draw(undeformed(trainer.preset), generator)
+            batch = trainer.pieces.draw(undeformed(trainer.preset), generator)
             trainer.learner.network(batch.images)
     hook.remove()
     flat = torch.cat([f.movedim(1, -1).flatten(0, -2) for f in seen]).double()

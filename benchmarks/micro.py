@@ -46,7 +46,7 @@ from napari_unet.speed.live import live_network
 from napari_unet.training.elastic import sample, sampling_grid
 from napari_unet.training.learner import Learner
 from napari_unet.training.presets import preset
-from napari_unet.training.sampler import Batch, draw_batch
+from napari_unet.training.sampler import Batch
 
 Figures = dict[str, Any]
 CPU = torch.device("cpu")
@@ -338,16 +338,8 @@ def augmentation_share(repeat: int) -> Figures:
             pass
 
     def draw() -> None:
-        draw_batch(
-            trainer.data,
-            trainer.preset,
-            batch=trainer.batch,
-            output=trainer.tile,
-            border=trainer.geometry.border,
-            balance=trainer._balance,
-            generator=torch.Generator().manual_seed(trainer.step),
-            device=trainer.device,
-        )
+        generator = torch.Generator().manual_seed(trainer.step)
+        trainer.pieces.draw(trainer.preset, generator)
 
     figures = alternate({"step": step, "draw": draw}, repeat)
     share = 1 / ratio(figures, "step", "draw")

@@ -156,7 +156,7 @@ def test_labels_that_were_replaced_are_forgotten_at_once(engine: Engine) -> None
     engine.open("b", scene())
     engine.label("b", PAINTED)
     engine.start()
-    balance = engine.trainer._balance.clone()
+    balance = engine.trainer.pieces.balance.clone()
     step = engine.trainer.step
     mostly = PAINTED.copy()
     mostly[20:30] = 1
@@ -166,7 +166,7 @@ def test_labels_that_were_replaced_are_forgotten_at_once(engine: Engine) -> None
     engine.label("b", np.zeros_like(PAINTED))  # New labels: nothing is painted yet
     engine.advance()
     assert engine.counts == {"a": [640, 640, 0]}
-    assert engine.trainer._balance.equal(balance)
+    assert engine.trainer.pieces.balance.equal(balance)
     assert engine.trainer.step > step
     engine.send(RemoveLabels(image="a"))
     engine.advance()
@@ -176,15 +176,15 @@ def test_labels_that_were_replaced_are_forgotten_at_once(engine: Engine) -> None
 
 def test_removed_labels_weigh_no_more(engine: Engine) -> None:
     engine.start()
-    balance = engine.trainer._balance.clone()
+    balance = engine.trainer.pieces.balance.clone()
     mostly = PAINTED.copy()
     mostly[20:30] = 1
     engine.open("b", scene())
     engine.label("b", mostly)
     engine.advance()
-    assert not engine.trainer._balance.equal(balance)
+    assert not engine.trainer.pieces.balance.equal(balance)
     engine.send(CloseImage(id="b"))
-    assert engine.trainer._balance.equal(balance)
+    assert engine.trainer.pieces.balance.equal(balance)
 
 
 def test_an_image_that_was_renamed_is_not_learnt_from_twice(engine: Engine) -> None:

@@ -195,7 +195,7 @@ def test_no_painted_class_is_left_out_of_the_fit(
     assert seen == list(range(7))
     generator = torch.Generator().manual_seed(seed_of_step(seed + 2, 0))
     for batch in fitted[:BATCHES]:  # the same as ever
-        usual = trainer._draw(undeformed(trainer.preset), generator)
+        usual = trainer.pieces.draw(undeformed(trainer.preset), generator)
         assert torch.equal(batch.images, usual.images)
     assert all(batch.images.shape == fitted[0].images.shape for batch in fitted)
 

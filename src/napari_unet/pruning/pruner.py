@@ -24,7 +24,6 @@ from napari_unet.pruning.tracing import check_prunable, cut, widths_of, wiring_o
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import Event, Failed
 from napari_unet.training.presets import Preset, preset
-from napari_unet.training.sampler import draw_batch
 from napari_unet.training.schedule import seed_of_step
 from napari_unet.training.trainer import Trainer
 from napari_unet.training.validation import validate
@@ -157,18 +156,8 @@ class Pruner:
 
     def _draw(self, trainer: Trainer, step: int) -> torch.Tensor:
         """Images as they are trained on."""
-        recipe = trainer.preset
-        balance = self.data.balance(trainer.classes, recipe.balance)
-        return draw_batch(
-            self.data,
-            recipe,
-            batch=trainer.batch,
-            output=trainer.tile,
-            border=trainer.geometry.border,
-            balance=torch.from_numpy(balance).to(trainer.device),
-            generator=torch.Generator().manual_seed(seed_of_step(trainer.seed + 1, step)),
-            device=trainer.device,
-        ).images
+        generator = torch.Generator().manual_seed(seed_of_step(trainer.seed + 1, step))
+        return trainer.pieces.draw(trainer.preset, generator).images
 
     def _arguments(self, recipe: Preset) -> dict[str, Any]:
         checked = registry.check_arguments(recipe.network, recipe.arguments, self.model.header.dims)

@@ -51,8 +51,9 @@ def restore(trainer: Trainer, validator: Validator, state: dict[str, Any]) -> No
         learner.add_classes(int(values["classes"]))
     learner.load(state["tensors"], step=int(values["step"]), updates=int(values["updates"]))
     trainer.seconds, trainer.seed = float(values["seconds"]), int(values["seed"])
-    trainer.rate_factor, trainer.batch = float(values["rate_factor"]), int(values["batch"])
-    trainer.tile = tuple(int(n) for n in values["tile"])
+    trainer.rate_factor = float(values["rate_factor"])
+    trainer.pieces.batch = int(values["batch"])
+    trainer.pieces.tile = tuple(int(n) for n in values["tile"])
     trainer.losses = [float(v) for v in values["losses"]]
     if learner.scaler.is_enabled() and values.get("scaler"):
         learner.scaler.load_state_dict(values["scaler"])

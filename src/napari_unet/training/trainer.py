@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -38,18 +38,16 @@ from napari_unet.training.events import (
     Validation,
 )
 from napari_unet.training.faults import in_words, too_small
-from napari_unet.training.first_answer import BATCHES, left_out, undeformed
 from napari_unet.training.learner import Learner
 from napari_unet.training.memory import NO_MEMORY, within_memory
 from napari_unet.training.pace import Pace
+from napari_unet.training.pieces import Pieces
 from napari_unet.training.presets import Preset
 from napari_unet.training.previews import Previews
 from napari_unet.training.recovery import DIVERGED, Recovery
-from napari_unet.training.sampler import Batch, draw_batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
 from napari_unet.training.shares import follow_images
 from napari_unet.training.state import restore, state_of
-from napari_unet.training.tile_size import fitting_tile, smaller_step
 from napari_unet.training.validator import Validator
 
 LONGEST_STOP = 2.0
@@ -96,10 +94,7 @@ class Trainer:
         )
         self.precision = way.precision
         self.geometry = registry.geometry(preset.network, preset.arguments, dims)
-        self.batch = preset.batch
-        self.tile = fitting_tile(
-            self.geometry, preset.tile, (p.shape for p in data.planes.values()), preset.voxel
-        )
+        self.pieces = Pieces(data, preset, self.geometry, self.device, classes)
         self.rate_factor = 1.0
         self.losses: list[float] = []
         self.origin = "random"
@@ -122,7 +117,7 @@ class Trainer:
             way=way,
             start=start,
         )
-        self._balance = self._class_balance()
+        self.pieces.weigh(self.classes)
         self.seconds = preparation + time.perf_counter() - clock
 
     # ------------------------------------------------------------ what the caller may do
@@ -136,6 +131,16 @@ class Trainer:
     def classes(self) -> int:
         """Classes of the network, background included."""
         return self.learner.classes
+
+    @property
+    def batch(self) -> int:
+        """Pieces in a step; halved where memory ran out."""
+        return self.pieces.batch
+
+    @property
+    def tile(self) -> tuple[int, ...]:
+        """Pixels of output of a piece, by axis; smaller where memory ran out."""
+        return self.pieces.tile
 
     @property
     def validations(self) -> list[Validation]:
@@ -166,12 +171,12 @@ class Trainer:
             self._validator.take_in(plane, self.seed)
         if self.data.classes() > self.classes:
             self.learner.add_classes(self.data.classes())
-        self._balance = self._class_balance()
+        self.pieces.weigh(self.classes)
 
     def forget(self, image: str) -> None:
         """Nothing is learnt from an image any more."""
         self.data.remove(image)
-        self._balance = self._class_balance()
+        self.pieces.weigh(self.classes)
 
     def averaged(self) -> nn.Module:
         """The averaged network in evaluation mode, to be kept: batch statistics estimated anew.
@@ -198,7 +203,7 @@ class Trainer:
         return follow_images(
             network,
             self.data,
-            self._balance[: self.classes].double().cpu().numpy(),
+            self.pieces.balance[: self.classes].double().cpu().numpy(),
             output=self.tile,
             border=self.geometry.border,
             batch=self.batch,
@@ -323,34 +328,14 @@ class Trainer:
     def _step(self) -> float:
         torch.manual_seed(seed_of_step(self.seed, self.step))  # dropout
         generator = torch.Generator().manual_seed(seed_of_step(self.seed + 1, self.step))
-        return self.learner.learn(self._draw(self.preset.at(self.step), generator))
-
-    def _draw(
-        self, recipe: Preset, generator: torch.Generator, around: Sequence[int] = ()
-    ) -> Batch:
-        return draw_batch(
-            self.data,
-            recipe,
-            batch=self.batch,
-            output=self.tile,
-            border=self.geometry.border,
-            balance=self._balance,
-            generator=generator,
-            device=self.device,
-            around=around,
-        )
+        return self.learner.learn(self.pieces.draw(self.preset.at(self.step), generator))
 
     def _fit_last_layer(self) -> bool:
         """Where memory runs out, the first steps do it: they make the batch smaller first."""
         clock = time.perf_counter()
         generator = torch.Generator().manual_seed(seed_of_step(self.seed + 2, 0))
         try:
-            pieces = undeformed(self.preset)
-            batches = [self._draw(pieces, generator) for _ in range(BATCHES)]
-            missing = left_out(batches, self.data, self.classes)
-            for start in range(0, len(missing), self.batch):
-                some = missing[start : start + self.batch]
-                batches.append(self._draw(pieces, generator, some))
+            batches = self.pieces.to_fit(generator, self.classes)
             self.fitted = self.learner.fit_last_layer(batches, generator)
         except Exception as error:
             if not is_out_of_memory(error):
@@ -379,17 +364,11 @@ class Trainer:
     # ------------------------------------------------------------ parts
 
     def _shrink(self) -> bool:
-        """Halve the batch, then the tile; False when nothing is left to halve."""
+        """Smaller steps from now on; False when they cannot be smaller."""
         self.learner.optimiser.zero_grad(set_to_none=True)
         self.learner.averaged.keep_few()
         free_memory(self.device)
-        before = self.batch, self.tile
-        self.batch, self.tile = smaller_step(self.geometry, self.batch, self.tile)
-        return before != (self.batch, self.tile)
-
-    def _class_balance(self) -> Tensor:
-        balance = self.data.balance(self.classes, self.preset.balance)
-        return torch.from_numpy(balance).to(self.device)
+        return self.pieces.shrink()
 
     def _validate(self) -> Validation:
         clock = time.perf_counter()
@@ -414,4 +393,4 @@ class Trainer:
             The state belongs to another network.
         """
         restore(self, self._validator, state)
-        self._balance = self._class_balance()
+        self.pieces.weigh(self.classes)
