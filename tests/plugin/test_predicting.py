@@ -87,9 +87,32 @@ def test_what_there_is_to_say_of_a_prediction_is_the_last_message(
 ) -> None:
     session.has_model = True
     job = predicting.predict_image(session, entry)
-    session.engine.events.append(JobFinished(job=job, result={"notes": ["Its grey values ..."]}))
+    about = {"notes": ["Its grey values ..."], "doubtful": True}
+    session.engine.events.append(JobFinished(job=job, result=about))
     session.tick()
     assert told[-1] == ("warning", f"{entry.name} is predicted. Its grey values ...")
+
+
+def test_no_window_pops_up_for_what_is_as_it_should_be(
+    session: Session, entry: Any, told: list[tuple[str, str]]
+) -> None:
+    session.has_model = True
+    job = predicting.predict_image(session, entry)
+    about = {"notes": ["It was predicted enlarged."], "doubtful": False}
+    session.engine.events.append(JobFinished(job=job, result=about))
+    session.tick()
+    assert told[-1] == ("info", f"{entry.name} is predicted. It was predicted enlarged.")
+
+
+def test_own_size_goes_with_every_prediction(session: Session, entry: Any) -> None:
+    session.has_model = True
+    for wanted in (True, False):
+        session.own_size = wanted
+        predicting.predict_image(session, entry)
+        predicting.predict_folder(session, "images", "out")
+        session.looking.look((entry.id, (), ((0, 8), (0, 8))))
+        for type in ("predict", "predict_files", "watch"):
+            assert session.engine.of(type)[-1].own_size is wanted
 
 
 def test_a_cancelled_prediction_leaves_no_layer(

@@ -136,7 +136,9 @@ def test_models_of_objects_enlarge_and_can_do_without(model: Model) -> None:
     )
 
 
-def in_the_dock(model: Model, pixels: np.ndarray, folder: Path) -> tuple[Any, list[Any]]:
+def in_the_dock(
+    model: Model, pixels: np.ndarray, folder: Path, **more: Any
+) -> tuple[Any, list[Any]]:
     """What Predict image gives, and the events of the job."""
     np.save(folder / "out.npy", np.zeros((2, *pixels.shape), np.float32))
     workspace, events = Workspace(), []
@@ -153,6 +155,7 @@ def in_the_dock(model: Model, pixels: np.ndarray, folder: Path) -> tuple[Any, li
         image="a",
         outputs={"probability": ArrayRef(kind="npy", path=str(folder / "out.npy"))},
         tile=64,
+        **more,
     )
     for some in predict_job(asked, workspace, Source()):
         events += some
@@ -165,14 +168,17 @@ def after(model: Model, steps: int) -> Model:
     return Model(model.header.model_copy(update={"history": history}), model.network)
 
 
-def previewed(model: Model, pixels: np.ndarray, folder: Path, **when: Any) -> Any:
+def previewed(
+    model: Model, pixels: np.ndarray, folder: Path, *, own_size: bool = False, **when: Any
+) -> Any:
     path = folder / "preview.npy"
     np.save(path, np.zeros((2, *pixels.shape), np.float32))
     workspace, events = Workspace(), []
     workspace.images["a"] = Image("a", pixels, "yx")
     watcher = Watcher(workspace, events.append)
     whole = tuple((0, n) for n in pixels.shape)
-    watcher.watch(Watch(image="a", index=(), box=whole, array=ArrayRef(kind="npy", path=str(path))))
+    array = ArrayRef(kind="npy", path=str(path))
+    watcher.watch(Watch(image="a", index=(), box=whole, array=array, own_size=own_size))
 
     def current() -> Current:
         rule = model.header.rule()
@@ -198,6 +204,29 @@ def test_dock_preview_files_and_python_agree(model: Model, tmp_path: Path) -> No
         np.testing.assert_allclose(file.asarray(), reference, atol=1e-5)
         assert '"enlarged": 2.0' in (file.ome_metadata or "").replace("&quot;", '"')
     assert any("2 times enlarged" in note for one in said for note in one.notes)
+
+
+def test_the_dock_leaves_images_at_their_own_size_where_the_user_says_so(
+    model: Model, tmp_path: Path
+) -> None:
+    pixels = scene(5)[0]
+    plain = model.own_size().predict(pixels, **EXACT)
+    dock, events = in_the_dock(model, pixels, tmp_path, own_size=True)
+    np.testing.assert_allclose(dock, plain, atol=1e-5)
+    assert not [one for one in events if isinstance(one, NoticeGiven)]
+    shown = previewed(model, pixels, tmp_path, own_size=True, step=60, training=False)
+    np.testing.assert_allclose(shown, plain, atol=1e-5)
+
+
+def test_a_first_look_leaves_it_to_the_whole_image_to_say_what_was_done(
+    model: Model, tmp_path: Path
+) -> None:
+    pixels = scene(5)[0]
+    (height, width), events = pixels.shape, in_the_dock(model, pixels, tmp_path)[1]
+    assert not events[-1].result["doubtful"]
+    whole = ((0, height), (0, width))
+    notices = in_the_dock(model, pixels, tmp_path, box=whole)[1]
+    assert not [one for one in notices if isinstance(one, NoticeGiven)]
 
 
 def test_the_first_steps_predict_images_as_they_are(model: Model, tmp_path: Path) -> None:

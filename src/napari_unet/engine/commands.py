@@ -141,6 +141,8 @@ class Watch(Message):
     array: ArrayRef
     every: float = 3.0
     """Least seconds between two refreshes."""
+    own_size: bool = False
+    """Images of smaller objects than those of the training are not enlarged."""
 
 
 class Unwatch(Message):
@@ -167,6 +169,8 @@ class Predict(Message):
     tile: int | None = None
     rotations: bool | None = None
     """None: as the recipe of the model says."""
+    own_size: bool = False
+    """The image is not enlarged, however small its objects are."""
     device: str | None = None
     precision: str | None = None
     """Instead of those of the training."""
@@ -196,6 +200,7 @@ class PredictFiles(Message):
     axes: str | None = None
     tile: int | None = None
     rotations: bool | None = None
+    own_size: bool = False
 
 
 class BoundaryWeights(Message):

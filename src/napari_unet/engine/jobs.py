@@ -60,7 +60,7 @@ class Source(Protocol):
 
 def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
     """Planes of an open image into arrays of the GUI's, tile by tile."""
-    model = source.model()
+    model = source.model().own_size() if command.own_size else source.model()
     opened = workspace.image(command.image)
     image = model.as_image(opened)
     arrays = _open_outputs(command, image, len(model.header.classes))
@@ -74,7 +74,8 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
         # As on the command line. A part is wanted at once, and nobody keeps it.
         predictor = settle(model, image, predictor, device)
     predictor = model.predictor_for(image, predictor, command.tile)
-    if command.box is None and (doubts := model.header.rule().doubts(image)):
+    doubts = model.header.rule().doubts(image) if command.box is None else ""
+    if doubts:
         predictor.notes.append(doubts)
     truth = _Truth(workspace.labels.get(command.image))
     whole = np.empty(0, np.float32)
@@ -98,11 +99,14 @@ def predict(command: Predict, workspace: Workspace, source: Source) -> Job:
             _report(command.job, one, truth, one.total // len(indices)),
             JobProgress(job=command.job, done=one.number, total=one.total),
         )
-    name = opened.name
+    # Of a part that is shown while the whole is awaited, the whole will say the same.
     notices = [
-        NoticeGiven(message=f"{name}: {text}", image=command.image) for text in predictor.notes
+        NoticeGiven(message=f"{opened.name}: {text}", image=command.image)
+        for text in predictor.notes
+        if command.box is None
     ]
-    yield (*notices, JobFinished(job=command.job, result={"notes": predictor.notes}))
+    result = {"notes": predictor.notes, "doubtful": bool(doubts)}
+    yield (*notices, JobFinished(job=command.job, result=result))
 
 
 def _open_outputs(command: Predict, image: Image, n_classes: int) -> dict[str, Any]:
@@ -196,7 +200,7 @@ def predict_files(command: PredictFiles, source: TrainingService) -> Job:
     """
     written: list[str] = []
     progress = predict_paths(
-        source.model(),
+        source.model().own_size() if command.own_size else source.model(),
         command.images,
         command.out,
         command.outputs,

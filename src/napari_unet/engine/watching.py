@@ -118,7 +118,10 @@ class Watcher:
         def read(box: Box) -> Array:
             return constants.apply(image.read(watch.index, box))
 
-        predictor = current.predictor.at_size(self._size(watch.image, current, step, training))
+        size = Fraction(1)
+        if not watch.own_size:
+            size = self._size(watch.image, current, step, training)
+        predictor = current.predictor.at_size(size)
         return predictor.region(read, image.spatial_shape, watch.box)
 
     def _size(self, image: str, current: Current, step: int, training: bool) -> Fraction:

@@ -188,7 +188,8 @@ def _job_finished(session: Session, job: Job, event: JobFinished) -> None:
     elif job.what == verifying.WHAT:
         verifying.finish(session, event.result)
     elif event.job in session.outputs:
-        finish_prediction(session, event.job, event.result.get("notes", ()))
+        notes, doubtful = event.result.get("notes", ()), bool(event.result.get("doubtful"))
+        finish_prediction(session, event.job, notes, doubtful=doubtful)
     else:
         session.tell("info", event.result.get("text") or f"{job.what}: done.")
 

@@ -91,6 +91,7 @@ class Looking:
             except UserError as error:
                 session.tell("error", str(error))
                 return
-            session.send(Watch(image=image, index=index, box=box, array=self._ref))
+            own = session.own_size
+            session.send(Watch(image=image, index=index, box=box, array=self._ref, own_size=own))
         if old is not None:
             session.engine.release(old)

@@ -64,6 +64,7 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool | None
         image=entry.id,
         outputs=made.refs,
         rotations=rotations,
+        own_size=session.own_size,
         tile=tile_size(entry, image.dims),
     )
     if job in session.jobs:
@@ -85,17 +86,19 @@ def tile_size(entry: ImageEntry, dims: int = 2) -> int:
     return max(TILE, math.ceil(least / 64) * 64)
 
 
-def finish_prediction(session: Session, job: str, notes: Sequence[str] = ()) -> None:
+def finish_prediction(
+    session: Session, job: str, notes: Sequence[str] = (), *, doubtful: bool = False
+) -> None:
     """Show what a finished job wrote, and say what there is to say of it."""
     made = session.outputs.pop(job)
     try:
-        _show(session, made.entry, made.arrays, notes)
+        _show(session, made.entry, made.arrays, notes, "warning" if doubtful else "info")
     finally:
         outputs.release(session, made)
 
 
 def _show(
-    session: Session, entry: ImageEntry, arrays: dict[str, Any], notes: Sequence[str]
+    session: Session, entry: ImageEntry, arrays: dict[str, Any], notes: Sequence[str], level: str
 ) -> None:
     viewer = session.viewer
     if "weights" in arrays:
@@ -135,7 +138,7 @@ def _show(
     if derived.find(viewer, entry, "tiles") is not None:
         show_tiles(session, entry)
     # One message, for the dock shows the last one.
-    session.tell("warning" if notes else "info", " ".join([f"{entry.name} is predicted.", *notes]))
+    session.tell(level, " ".join([f"{entry.name} is predicted.", *notes]))
 
 
 def show_tile(session: Session, job: str, index: Index, box: Box) -> None:
@@ -173,6 +176,7 @@ def predict_folder(
         out=out,
         outputs=outputs,
         rotations=rotations,
+        own_size=session.own_size,
     )
 
 

@@ -69,6 +69,13 @@ class ResultSection(Section):
         self.rotations.setToolTip(
             "Average the image and its seven rotated and mirrored versions: better, 8 times slower"
         )
+        self.own_size = QCheckBox("own size")
+        self.own_size.setObjectName("own_size")
+        self.own_size.setChecked(session.own_size)
+        self.own_size.toggled.connect(self.guard(self._size_chosen))
+        self.own_size.setToolTip(
+            "Never enlarge images whose objects are smaller than those that were trained on"
+        )
         self.accept_rectangle = self._mode_button(
             "Accept rectangle", "Drag a rectangle: the prediction in it becomes labels (Ctrl-Z)"
         )
@@ -125,6 +132,7 @@ class ResultSection(Section):
             )
         )
         predict.addWidget(self.rotations)
+        predict.addWidget(self.own_size)
         more = QHBoxLayout()
         more.addWidget(
             button(
@@ -233,6 +241,10 @@ class ResultSection(Section):
 
     def _predict(self) -> None:
         screen_first.predict(self.session, self._entry(), rotations=self.session.rotations)
+
+    def _size_chosen(self, on: bool) -> None:
+        self.session.own_size = on
+        self.session.looking.again()
 
     def _weights(self) -> None:
         predicting.show_boundary_weights(self.session, self._entry())

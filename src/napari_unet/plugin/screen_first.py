@@ -68,6 +68,7 @@ def _ask(session: Session, entry: ImageEntry, view: View, rotations: bool) -> No
         like=entry.id,
         outputs={"classes": ref},
         rotations=rotations,
+        own_size=session.own_size,
     )
 
     def clean() -> None:

@@ -87,6 +87,7 @@ class Session:
         self.figures: dict[tuple[str, str], NetworkMeasured] = {}
         """By recipe and network: what it costs on this machine."""
         self.rotations = False
+        self.own_size = False
         """Average eight views: what the recipe of the model says, until the user says otherwise."""
         self.network = "unet"
         self.preset = "live"
