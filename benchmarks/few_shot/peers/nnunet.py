@@ -3,8 +3,8 @@
 The default schedule, 1000 epochs of 250 steps, takes days on a CPU. So every budget gets a training
 of its own whose learning rate falls by time as it does by epochs there (poly 0.9), without the
 validation after each epoch. Planning and preprocessing are not counted, nor the starting of the
-processes that augment; the first training step is, unlike that of the others. All images are
-trained on (fold "all").
+processes that augment, nor the first training step, as with the others. All images are trained on
+(fold "all").
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def train(job: Job, plans: Path, budget: float) -> None:
     torch.set_num_threads(job.threads)
     next(trainer.dataloader_train)  # the augmenting processes have started
     trainer.network.train()
-    clock, steps = time.perf_counter(), 0
+    trainer.train_step(next(trainer.dataloader_train))
+    clock, steps = time.perf_counter(), 1
     while (spent := time.perf_counter() - clock) < budget:
         for group in trainer.optimizer.param_groups:
             group["lr"] = trainer.initial_lr * (1 - spent / budget) ** 0.9
