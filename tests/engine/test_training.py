@@ -16,6 +16,7 @@ from napari_unet.engine.protocol import (
     MoveCheckpoint,
     PauseTraining,
     RemoveLabels,
+    ResetTraining,
     ResumeTraining,
     SaveModel,
     StopTraining,
@@ -298,3 +299,38 @@ def test_the_checkpoint_follows_a_project_that_is_saved_under_a_name(
     engine.send(StopTraining())
     step = engine.wait("training_finished").step
     assert file.read_header(second / "model.unet").history.steps == step
+
+
+@pytest.mark.parametrize("how", ["reset", "anew"])
+def test_what_begins_anew_sets_the_model_aside(engine: Any, tmp_path: Path, how: str) -> None:
+    prepare(engine)
+    model, curves = tmp_path / "model.unet", tmp_path / "curves.json"
+    engine.start(steps=3, checkpoint=str(model))
+    engine.wait("training_finished")
+    curves.write_text("[3]")
+    if how == "reset":
+        engine.send(ResetTraining(checkpoint=str(model)))
+    else:
+        engine.start(steps=2, checkpoint=str(model))
+    kept = engine.wait("notice", lambda event: "set aside" in event.message).message
+    [aside] = (tmp_path / "earlier").glob("*.unet")
+    assert aside.name in kept
+    assert file.read_header(aside).history.steps == 3
+    assert aside.with_suffix(".json").read_text() == "[3]"
+    assert not curves.exists()
+    if how == "reset":
+        engine.wait("training_reset")
+        assert not model.exists()
+    else:
+        engine.wait("training_finished")
+        assert file.read_header(model).history.steps == 2
+
+
+def test_going_on_sets_no_model_aside(engine: Any, tmp_path: Path) -> None:
+    prepare(engine)
+    model = tmp_path / "model.unet"
+    engine.start(steps=2, checkpoint=str(model))
+    engine.wait("training_finished")
+    engine.start(steps=3, checkpoint=str(model), resume=True)
+    assert engine.wait("training_finished").step == 3
+    assert not (tmp_path / "earlier").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,23 @@ def test_labels_that_found_the_disk_full_are_kept_once_there_is_room(
     path = session.project.project.folder
     session.close()
     np.testing.assert_array_equal(_read(path)["cells"], one.layer.data)
+
+
+@pytest.mark.parametrize("curves", [[1], {"losses": 5}, {"losses": [[1, 0.5]], "points": "x"}])
+def test_damaged_curves_do_not_keep_a_project_closed(
+    session: Session, folder: Any, told: list[tuple[str, str]], curves: Any
+) -> None:
+    path = folder()
+    (path / "model.unet").touch()
+    (path / "curves.json").write_text(json.dumps(curves))
+    open_project(session, path)
+    assert not session.project.opening
+    assert session.training.losses == []
+    assert ("warning", "The curves of the training are damaged: they are not shown.") in told
+
+
+def test_curves_without_their_model_are_not_shown(session: Session, folder: Any) -> None:
+    path = folder()
+    (path / "curves.json").write_text(json.dumps({"losses": [[1, 0.5]]}))
+    open_project(session, path)
+    assert session.training.losses == []

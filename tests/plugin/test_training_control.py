@@ -149,6 +149,29 @@ def test_reset_forgets_model_and_curves_but_no_labels(session: Session, labelled
     assert not session.engine.of("start_training")[-1].resume
 
 
+def test_reset_without_an_engine_sets_the_model_aside(
+    session: Session, labelled: Any, engine: Any, told: list[tuple[str, str]]
+) -> None:
+    model = session.project.checkpoint
+    assert model is not None
+    model.write_bytes(b"the only model")
+    session.training.losses, session.has_model = [(1, 0.5)], True
+    engine.alive = False
+    control.reset(session)
+    [kept] = (model.parent / "earlier").glob("*.unet")
+    assert kept.read_bytes() == b"the only model"
+    assert not session.project.project.has_model
+    assert session.project.project.curves() is None
+    assert kept.name in told[-1][1]
+
+
+def test_train_waits_for_the_model_of_the_project(session: Session, labelled: Any) -> None:
+    control.load_model(session, "m.unet")
+    with pytest.raises(UserError, match="still being loaded"):
+        control.train(session)
+    assert not session.engine.of("start_training")
+
+
 def test_notices_name_their_image(
     session: Session, labelled: Any, told: list[tuple[str, str]]
 ) -> None:

@@ -126,9 +126,10 @@ class MoveCheckpoint(Message):
 
 
 class ResetTraining(Message):
-    """Forget the network (the files stay)."""
+    """Forget the network; the project's model, ``checkpoint``, is set aside."""
 
     type: Literal["reset_training"] = "reset_training"
+    checkpoint: str | None = None
 
 
 class Watch(Message):

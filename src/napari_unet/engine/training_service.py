@@ -38,6 +38,7 @@ from napari_unet.model import file
 from napari_unet.model.building import network_for
 from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model
+from napari_unet.project.earlier import set_aside, told_aside
 from napari_unet.speed import repeatable
 from napari_unet.training.state import hold_out_from
 from napari_unet.training.validation import HoldOut
@@ -199,8 +200,7 @@ class TrainingService:
             case MoveCheckpoint() if run is not None:
                 self._tell(run.move_checkpoint(command.path))
             case ResetTraining():
-                self._run = self._loaded = None
-                self._emit(TrainingReset())
+                self._reset(command)
             case SetClasses() if run is not None:
                 run.classes = command.classes
             case LabelsChanged() if run is not None:
@@ -222,6 +222,7 @@ class TrainingService:
         self.device, self.precision = command.device, command.precision
         if not command.resume:
             self._run = self._loaded = None
+            self._set_aside(command.checkpoint)
         elif self._run is None:
             self._loaded = self._interrupted(command)
         if self._run is None:
@@ -229,6 +230,20 @@ class TrainingService:
             self._loaded = None
             self._watcher.begin()
         self._run.go_on(command)
+
+    def _reset(self, command: ResetTraining) -> None:
+        self.keep()  # what is set aside is the newest
+        self._run = self._loaded = None
+        try:
+            self._set_aside(command.checkpoint)
+        finally:
+            self._emit(TrainingReset())
+
+    def _set_aside(self, checkpoint: str | None) -> None:
+        """A training that begins anew writes over no model of the one before."""
+        kept = set_aside(Path(checkpoint)) if checkpoint is not None else None
+        if kept is not None:
+            self._emit(NoticeGiven(message=told_aside(kept)))
 
     def _interrupted(self, command: StartTraining) -> Loaded | None:
         """What to go on with: the model that was loaded, else the checkpoint on disk."""

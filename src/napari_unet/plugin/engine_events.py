@@ -29,7 +29,7 @@ from napari_unet.engine.protocol import (
 )
 from napari_unet.plugin import outputs, verifying
 from napari_unet.plugin.forecasting import score_of
-from napari_unet.plugin.loaded_model import know_model
+from napari_unet.plugin.loaded_model import LOADING, know_model
 from napari_unet.plugin.predicting import finish_prediction, show_tile
 from napari_unet.plugin.showing import show_prediction
 from napari_unet.plugin.state import Job, TileRow
@@ -179,7 +179,7 @@ def _job_failed(session: Session, job: Job, event: JobFailed) -> None:
 
 
 def _job_finished(session: Session, job: Job, event: JobFinished) -> None:
-    if job.what == "Loading the model":
+    if job.what == LOADING:
         know_model(session, event.result)
         if job.answered is not None:
             job.answered(event.result)

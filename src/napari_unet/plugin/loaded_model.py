@@ -10,6 +10,9 @@ from napari_unet.networks import registry
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
 
+LOADING = "Loading the model"
+"""What the job is called."""
+
 
 def know_model(session: Session, result: dict[str, Any]) -> None:
     """The engine has a model from a file: its classes, network and dims are the session's now."""

@@ -17,6 +17,7 @@ from napari_unet.images.reading import read_image
 from napari_unet.model.header import ClassDescription
 from napari_unet.plugin.images import ImageEntry, layer_data
 from napari_unet.plugin.labels import LabelEntry
+from napari_unet.plugin.state import TrainingState
 from napari_unet.project.project import LabelsRecord, Project
 
 if TYPE_CHECKING:
@@ -178,10 +179,8 @@ def open_project(session: Session, folder: str | Path) -> None:
     seed = settings.get("seed", session.seed)
     session.seed = seed if isinstance(seed, int) else 0
     session.know_dims(3 if settings.get("dims") == 3 else 2)
-    curves = project.curves()
-    if isinstance(curves, dict):
-        session.training.load_curves(curves)
     if project.has_model:
+        _open_curves(session, project)
         load_model(session, project.model_path)
     session.correcting.load()
     session.forecasting.load()
@@ -206,6 +205,16 @@ def _join(session: Session, project: Project) -> None:
             session.project.add(one, session.classes)
         except UserError as error:
             session.tell("error", str(error))
+
+
+def _open_curves(session: Session, project: Project) -> None:
+    """Curves belong to the model: without one, as after a killed reset, they are not shown."""
+    curves, session.training = project.curves(), TrainingState()
+    try:
+        session.training.load_curves(curves or {})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        session.training = TrainingState()
+        session.tell("warning", "The curves of the training are damaged: they are not shown.")
 
 
 def _look(view: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from napari_unet.engine.protocol import (
 from napari_unet.errors import UserError
 from napari_unet.model.export import SUFFIXES, Format
 from napari_unet.plugin.images import ImageEntry
+from napari_unet.plugin.loaded_model import LOADING
 from napari_unet.plugin.state import Job, TrainingState
+from napari_unet.project.earlier import set_aside, told_aside
 from napari_unet.pruning.criteria import Method
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ def train(session: Session) -> None:
     waiting = [one.entry.name for one in session.labels.values() if not one.entry.ready]
     if waiting:
         raise UserError(f"{waiting[0]} is still being read: try again in a moment.")
+    if any(job.what == LOADING for job in session.jobs.values()):
+        raise UserError("The model is still being loaded: try again in a moment.")
     if session.dims == 3:
         flat = [one.entry for one in session.labels.values() if "z" not in one.entry.image.axes]
         if flat:
@@ -130,7 +134,7 @@ def roll_back(session: Session, kept: SnapshotKept) -> None:
         session.training_changed.emit()
         session.curves_changed.emit()
 
-    job = start_job(session, "Loading the model", LoadModel, path=kept.path)
+    job = start_job(session, LOADING, LoadModel, path=kept.path)
     if job in session.jobs:
         session.jobs[job].answered = loaded
 
@@ -148,11 +152,15 @@ def stop(session: Session) -> None:
 
 
 def reset(session: Session) -> None:
-    """Forget the network and its curves; labels and files stay."""
-    session.send(ResetTraining())
+    """Forget the network and its curves; labels stay, and the project's model is set aside."""
+    session.save_curves(now=True)
+    checkpoint = session.project.checkpoint
+    if session.engine.alive:
+        session.send(ResetTraining(checkpoint=str(checkpoint) if checkpoint else None))
+    elif checkpoint is not None and (kept := set_aside(checkpoint)) is not None:
+        session.tell("info", told_aside(kept))
     session.training = TrainingState()
     session.has_model = False
-    session.save_curves(now=True)
     session.training_changed.emit()
     session.curves_changed.emit()
 
@@ -174,7 +182,7 @@ def save_model(session: Session, path: str | Path) -> None:
 
 def load_model(session: Session, path: str | Path) -> None:
     """Load a model to predict with or to train further."""
-    start_job(session, "Loading the model", LoadModel, path=str(path))
+    start_job(session, LOADING, LoadModel, path=str(path))
 
 
 def prune_model(session: Session, path: str | Path, percent: int, method: Method = "stamp") -> None:

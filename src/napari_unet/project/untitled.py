@@ -17,6 +17,8 @@ from napari_unet.project.lock import is_locked
 DOCUMENT = "project.json"
 MODEL = "model.unet"
 CURVES = "curves.json"
+EARLIER = "earlier"
+"""Folder of models that a reset or another training took the place of."""
 
 
 def untitled_root() -> Path:
@@ -60,7 +62,7 @@ def unfinished() -> list[Path]:
 
 
 def _holds_work(folder: Path) -> bool:
-    if (folder / MODEL).exists():
+    if (folder / MODEL).exists() or any((folder / EARLIER).glob("*.unet")):
         return True
     files = (folder / "labels").glob("*/*")
     return any(file.stat().st_size > EMPTY_BYTES for file in files if file.is_file())
