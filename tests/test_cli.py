@@ -210,6 +210,11 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         ((*TRAIN, "--budget", "soon"), "'soon' is not understood"),
         ((*TRAIN, "--budget", "3s", "--steps", "2"), "not both"),
         ((*TRAIN, "--steps", "0"), "give a number from 1"),
+        (
+            (*TRAIN, "--seed", str(2**64)),
+            f"does not fit into 64 bits: give a whole number from -{2**63} to {2**64 - 1}",
+        ),
+        ((*TRAIN, "--seed", str(-(2**63) - 1)), "does not fit into 64 bits"),
         ((*TRAIN, "--device", "abacus"), "no device 'abacus'; choose one of auto"),
         ((*TRAIN, "--precision", "int4"), "no precision 'int4'"),
         ((*TRAIN, "--spacing", "small"), "pixel size 'small' is not understood"),

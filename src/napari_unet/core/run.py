@@ -21,6 +21,7 @@ from napari_unet.networks import registry
 from napari_unet.speed import repeatable
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Event, Failed, Notice
+from napari_unet.training.schedule import check_seed
 from napari_unet.training.trainer import Trainer
 
 _log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ def prepare(
         raise UserError("Give either a budget or a number of steps, not both.")
     if steps is not None and steps < 1:
         raise UserError(f"{steps} steps are none: give a number from 1.")
+    check_seed(seed)
     seconds = None if budget is None else parse_seconds(budget)
     notes = []
     if seconds is None and steps is None:
