@@ -157,6 +157,34 @@ def test_resume_goes_on_where_it_was(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["m.unet"]
 
 
+def test_resume_with_other_options_is_refused(tmp_path: Path) -> None:
+    usual = ("images", "ids", "--out", tmp_path / "m.unet", "--device", "cpu",
+             "--precision", "float32")  # fmt: skip
+    begun = ("--start", "model.unet", "--labels", "objects", "--seed", 3, "--val", "none",
+             "--set", "noise=0.2", "--spacing", "0.5,0.5")  # fmt: skip
+    run("train", *usual, *begun, "--steps", 1)
+    for option, value, words in (
+        ("--preset", "strokes", "preset live, not strokes"),
+        ("--labels", "classes", "kind of labels objects, not classes"),
+        ("--dims", 3, "dims 2, not 3"),
+        ("--network", "segnet", "network unet, not segnet"),
+        ("--start", "general", "start model.unet, not general"),
+        ("--seed", 4, "seed 3, not 4"),
+        ("--spacing", "1,1", "pixel size 0.5 x 0.5, not 1 x 1"),
+        ("--val", "auto", "validation none, not auto"),
+        ("--set", "noise=0.3", "noise 0.2, not 0.3"),
+        ("--set", 'arguments={"width": 8}', "width 4, not 8"),
+    ):
+        assert words in mistake("train", *usual, "--resume", "--steps", 2, option, value)
+    rgb = ("wrong/rgb.tif", "ids/a.tif", *usual[2:])
+    assert "1 channel(s), rgb has 3" in mistake("train", *rgb, "--resume", "--steps", 2)
+    run("train", *usual, *begun, "--resume", "--steps", 2, "--preset", "live")  # all the same
+    run("train", *usual, "--resume", "--steps", 3)
+    header = nu.load(tmp_path / "m.unet").header
+    assert (header.history.steps, header.spacing) == (3, (0.5, 0.5))
+    assert not header.history.validation  # as in the beginning
+
+
 def test_networks() -> None:
     rows = json.loads(run("networks", "--json")[0])
     fields = {"name", "title", "paper", "dims", "parameters", "macs", "receptive_field", "stride",
@@ -210,6 +238,11 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         ((*TRAIN, "--budget", "soon"), "'soon' is not understood"),
         ((*TRAIN, "--budget", "3s", "--steps", "2"), "not both"),
         ((*TRAIN, "--steps", "0"), "give a number from 1"),
+        (
+            (*TRAIN, "--seed", str(2**64)),
+            f"does not fit into 64 bits: give a whole number from -{2**63} to {2**64 - 1}",
+        ),
+        ((*TRAIN, "--seed", str(-(2**63) - 1)), "does not fit into 64 bits"),
         ((*TRAIN, "--device", "abacus"), "no device 'abacus'; choose one of auto"),
         ((*TRAIN, "--precision", "int4"), "no precision 'int4'"),
         ((*TRAIN, "--spacing", "small"), "pixel size 'small' is not understood"),

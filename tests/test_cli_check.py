@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from skimage.draw import disk
+from small_models import make_model
 from typer.testing import CliRunner
 
 from napari_unet.cli import app
@@ -89,6 +90,21 @@ def test_what_was_given_is_never_overwritten(folder: Path, place: str) -> None:
     )  # fmt: skip
     assert "that you gave: give --fix another folder" in err
     assert {path: path.read_bytes() for path in folder.rglob("*.tif")} == before
+
+
+def test_a_dry_run_with_the_model_of_volumes_is_of_its_network(tmp_path: Path) -> None:
+    model = make_model("unet", 3, width=2, depth=2, padding="same", norm="batch")
+    model.save(tmp_path / "m.unet")
+    noise = np.random.default_rng(0).integers(0, 256, (12, 32, 32), np.uint8)
+    tifffile.imwrite(tmp_path / "v.tif", noise)
+    tifffile.imwrite(tmp_path / "l.tif", (noise > 128).astype(np.uint8))
+    out, _ = run(
+        "check", tmp_path / "v.tif", tmp_path / "l.tif", "--axes", "zyx", "--labels", "classes",
+        "--model", tmp_path / "m.unet", "--dry-run", "--json",
+    )  # fmt: skip
+    measured = json.loads(out)["dry_run"]
+    assert len(measured["tile"]) == 3
+    assert measured["parameters"] == sum(p.numel() for p in model.network.parameters())
 
 
 def test_images_alone_and_mistakes(folder: Path) -> None:

@@ -193,6 +193,7 @@ def test_a_network_that_fails_does_not_stop_the_others(
         ({"networks": ["unet3d"]}, "not in 2D"),
         ({"budget": "1s"}, "either a budget or a number"),
         ({"steps": 0}, "0 steps are none"),
+        ({"seed": 2**64}, "does not fit into 64 bits"),
         ({"budget": "soon", "steps": None}, "'soon' is not understood"),
         ({"folds": 1}, "nothing to train on"),
         ({"folds": 5}, "4 image"),

@@ -115,6 +115,7 @@ def test_the_model_that_was_given_stays_as_it_was(folder: Path) -> None:
         ({"to": "200%"}, "write it as 10% or 0.1"),
         ({"rounds": 0}, "give a number from 1"),
         ({"steps": 0}, "0 steps are none"),
+        ({"seed": 2**64}, "does not fit into 64 bits"),
         ({"budget": "5s"}, "not both"),
         ({"method": "magic"}, "choose from stamp"),
         ({"validation": "nowhere"}, "validation folder nowhere"),

@@ -82,7 +82,7 @@ def run_check(
         if errors:
             note("Note: no dry run, for there are errors.")
         else:
-            measured = _dry_run(images, str(labels), chosen, axes)
+            measured = _dry_run(images, str(labels), chosen, axes, dims, model)
     _print(checked, measured, as_json)
     if errors:
         raise typer.Exit(1)
@@ -244,13 +244,19 @@ def _keep_given(checked: Sequence[Checked], folder: Path) -> None:
 
 
 def _dry_run(
-    images: str, labels: str, kind: LabelKind | None, axes: str | None
-) -> dict[str, Any] | None:
+    images: str,
+    labels: str,
+    kind: LabelKind | None,
+    axes: str | None,
+    dims: int,
+    model: Path | None,
+) -> dict[str, Any]:
+    """What a training costs here: of the model's own network where one was given."""
     from napari_unet.core import open_labelled
     from napari_unet.core.dry_run import measure
 
-    opened = open_labelled(images, labels, kind=kind, axes=axes)
-    *_, last = measure(opened.images)
+    opened = open_labelled(images, labels, kind=kind, axes=axes, dims=dims)
+    *_, last = measure(opened.images, start=model or "auto")
     return last.to_json()
 
 

@@ -49,12 +49,6 @@ def run_train(
     resume_from = None
     if resume:
         resume_from = checkpoint if checkpoint.exists() else out
-        if options.pop("network") is not None or start != "auto" or changed:
-            raise UserError(
-                "A resumed training keeps its network, start and settings: leave out --network, "
-                "--start and --set."
-            )
-        options["network"] = None
     run = prepare(
         images, labels, start=start, spacing=sizes, resume_from=resume_from, **options, **changed
     )

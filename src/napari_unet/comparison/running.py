@@ -26,6 +26,7 @@ from napari_unet.prediction.way import default_way
 from napari_unet.start.general import general_weights
 from napari_unet.training.data import LabelledImage, are_masks
 from napari_unet.training.presets import preset as recipe_of
+from napari_unet.training.schedule import check_seed
 
 REFERENCE = "unet"
 """What the others are tested against."""
@@ -191,6 +192,7 @@ def _plan(
         raise UserError(f"A comparison starts from random or general weights, not from {start!r}.")
     if dims not in (2, 3):
         raise UserError(f"Networks work in 2 or 3 dimensions, not {dims}.")
+    check_seed(seed)
     seconds = None if budget is None else parse_seconds(budget)
     if seconds is None and steps is None:
         seconds = DEFAULT_BUDGET

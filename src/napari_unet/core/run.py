@@ -9,18 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from napari_unet.core.resuming import Interrupted, read_interrupted
 from napari_unet.core.seconds import parse_seconds
 from napari_unet.core.sources import Labelled, Sources, open_labelled
 from napari_unet.core.training import Classes, describe_classes, finish, make_trainer, resume
 from napari_unet.errors import UserError
 from napari_unet.model import file
-from napari_unet.model.header import ClassDescription, Header
+from napari_unet.model.header import ClassDescription
 from napari_unet.model.model import Model
 from napari_unet.model.provenance import image_hash
 from napari_unet.networks import registry
 from napari_unet.speed import repeatable
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Event, Failed, Notice
+from napari_unet.training.schedule import check_seed
 from napari_unet.training.trainer import Trainer
 
 _log = logging.getLogger(__name__)
@@ -74,13 +76,13 @@ def prepare(
     budget: str | float | None = None,
     steps: int | None = None,
     network: str | None = None,
-    preset: str = "live",
+    preset: str | None = None,
     kind: str | None = None,
     classes: Classes = None,
     start: str | Path = "auto",
     regions: Sources | None = None,
-    seed: int = 0,
-    validation: str | Path = "auto",
+    seed: int | None = None,
+    validation: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
     axes: str | None = None,
@@ -92,27 +94,44 @@ def prepare(
     """Read everything and make the trainer; arguments as of :func:`train`.
 
     ``resume_from``: a model file with a training state. The training goes on where it was, with its
-    network, settings, classes, kind of labels and seed; ``steps`` counts from its beginning.
+    network, settings, classes, kind of labels, pixel size and seed; ``steps`` counts from its
+    beginning. :class:`UserError` where something else is asked for.
     """
     if budget is not None and steps is not None:
         raise UserError("Give either a budget or a number of steps, not both.")
     if steps is not None and steps < 1:
         raise UserError(f"{steps} steps are none: give a number from 1.")
+    check_seed(seed or 0)
     seconds = None if budget is None else parse_seconds(budget)
     notes = []
     if seconds is None and steps is None:
         seconds = DEFAULT_BUDGET
         notes.append(f"No budget was given: training for {DEFAULT_BUDGET:.0f} s.")
-    header: Header | None = None
-    state: dict[str, Any] | None = None
+    before: Interrupted | None = None
     if resume_from is not None:
-        header, state = _interrupted(resume_from)
-        kind, classes, seed = header.label_kind, header.classes, header.provenance.seed or 0
-        dims = header.dims
+        before = read_interrupted(resume_from)
+        before.check(
+            network=network,
+            preset=preset,
+            start=str(start),
+            kind=kind,
+            dims=dims,
+            spacing=spacing,
+            seed=seed,
+            validation=None if validation is None else str(validation),
+            settings=settings,
+        )
+        header = before.header
+        kind, classes, seed = header.label_kind, header.classes, before.seed
+        dims, spacing = header.dims, header.spacing
+        validation = before.validation if validation is None else validation
+    seed, validation = seed or 0, validation or "auto"
     dims = choose_dims(dims, network=network, spacing=spacing, start=start)
     labelled = open_labelled(
         images, labels, kind=kind, regions=regions, axes=axes, dims=dims, spacing=spacing
     )
+    if before is not None:
+        before.check_channels(labelled.images[0].image)
     held_out: tuple[LabelledImage, ...] = ()
     if str(validation) not in ("auto", "none"):
         held_out = validation_images(Path(validation), labelled.kind, axes, dims)
@@ -129,34 +148,32 @@ def prepare(
         "precision": precision,
         "classes": classes,
     }
-    if header is None:
+    if before is None:
         arguments = settings.pop("arguments", None)
         trainer = make_trainer(
             labelled.images,
             network=network,
             arguments=arguments,
-            preset_name=preset,
+            preset_name=preset or "live",
             settings=settings,
             start=start,
             **common,
         )
     else:
-        recipe = dict(header.preset)
         trainer = make_trainer(
             labelled.images,
-            network=header.network,
-            arguments=header.arguments,
-            preset_name=str(recipe.pop("name", "live")),
-            settings=recipe,
+            network=before.header.network,
+            arguments=before.header.arguments,
+            preset_name=before.preset_name,
+            settings=before.settings,
             start="random",  # whatever they are: the state replaces them
             **common,
         )
-        assert state is not None
-        resume(trainer, state, str(resume_from))
+        resume(trainer, before.state, str(resume_from))
         if seconds is not None:  # the trainer counts only what comes from here on
             seconds = max(0.1, seconds - (time.perf_counter() - clock))
-        trainer.origin = header.provenance.start
-        if {i.sha256 for i in header.provenance.images} != set(hashes.values()):
+        trainer.origin = before.header.provenance.start
+        if {i.sha256 for i in before.header.provenance.images} != set(hashes.values()):
             notes.append(f"These are not the images that {resume_from} was trained on so far.")
     return Run(
         trainer,
@@ -281,13 +298,6 @@ def choose_dims(
     if spacing is not None and len(spacing) == 3:
         return 3
     return 3 if network is not None and 2 not in registry.spec(network).dims else 2
-
-
-def _interrupted(path: str | Path) -> tuple[Header, dict[str, Any]]:
-    header, _, state = file.load(path)
-    if state is None:
-        raise UserError(f"{path} holds no training state to go on from; use it as a start instead.")
-    return header, state
 
 
 def validation_images(

@@ -19,6 +19,7 @@ from napari_unet.pruning.tracing import check_prunable, widths_of, wiring_of
 from napari_unet.training.data import LabelledImage, TrainingData
 from napari_unet.training.plane import HeldOut
 from napari_unet.training.presets import Preset
+from napari_unet.training.schedule import check_seed
 from napari_unet.training.validation import apply_hold_out, plan_hold_out
 
 DEFAULT_BUDGET = 20.0
@@ -75,6 +76,7 @@ def prepare(
         raise UserError("Give either a budget or a number of steps, not both.")
     if steps is not None and steps < 1:
         raise UserError(f"{steps} steps are none: give a number from 1.")
+    check_seed(seed)
     seconds = None if steps is not None else parse_seconds(budget or DEFAULT_BUDGET)
     labelled = open_labelled(
         images, labels, kind=header.label_kind, regions=regions, axes=axes, dims=header.dims

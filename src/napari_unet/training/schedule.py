@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from napari_unet.errors import UserError
 from napari_unet.training.presets import Preset
 
 LAST_RATE = 0.02
 """The rate falls to this part of itself, not to nothing."""
+SEEDS = range(-(2**63), 2**64)
+"""What torch takes for one: 64 bits, with or without a sign."""
 
 
 def part_done(
@@ -30,6 +33,15 @@ def learning_rate(preset: Preset, step: int, done: float, *, limited: bool) -> f
     if limited and done > preset.hold:
         rate *= max(LAST_RATE, (1 - done) / (1 - preset.hold))
     return rate
+
+
+def check_seed(seed: int) -> None:
+    """:class:`UserError` for a seed that torch does not take."""
+    if seed not in SEEDS:
+        raise UserError(
+            f"The seed {seed} does not fit into 64 bits: give a whole number from {SEEDS[0]} to "
+            f"{SEEDS[-1]}."
+        )
 
 
 def seed_of_step(seed: int, step: int) -> int:

@@ -36,14 +36,14 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="live|strokes|paper2015",
             help="live learns fastest; strokes is for a handful of thin strokes in a textured "
             "image; paper2015 is the recipe of the U-Net paper (31 million parameters, slow "
-            "without a GPU).",
+            "without a GPU). Default: live.",
         ),
-    ] = "live",
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,7 +79,8 @@ def train(
         typer.Option(
             "--resume",
             help="Go on with the training in --out where it was, with its network, settings, label "
-            "kind and seed. --steps counts from the very beginning, --budget from now.",
+            "kind and seed: options that say otherwise are refused. --steps counts from the very "
+            "beginning, --budget from now.",
         ),
     ] = False,
     budget: Annotated[
@@ -114,20 +115,22 @@ def train(
     device: Device = "auto",
     precision: Precision = "auto",
     seed: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="N",
-            help="The same seed, data and --steps give the same model, machine by machine.",
+            help="The same seed, data and --steps give the same model, machine by machine. "
+            "Default: 0.",
         ),
-    ] = 0,
+    ] = None,
     val: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="auto|none|DIR",
             help="What is scored while training, and never trained on. auto: parts of the labels "
-            "that are held out; DIR: a folder with the folders 'images' and 'labels'.",
+            "that are held out; DIR: a folder with the folders 'images' and 'labels'. "
+            "Default: auto.",
         ),
-    ] = "auto",
+    ] = None,
 ) -> None:
     """Train a model on images and labels.
 
