@@ -64,6 +64,8 @@ def test_strokes_on_earlier_images_never_go_into_labels_of_the_opened_project(
     paint(one.layer, CORNER, 2)
     path = folder()
     open_project(session, path)
+    names = [layer.name for layer in session.viewer.layers]
+    assert names == ["cells", "cells: labels", "b", "b: labels"]  # each once
     paint(one.layer, MIDDLE, 2)
     session.close()
     kept = _read(path)

@@ -154,6 +154,7 @@ class Session:
             self._guarded(self._later.popleft())
         painting.flush(self, settled=True)
         self._guarded(partial(self.project.keep_settings, self))
+        self._guarded(partial(self.project.keep_looks, self))
         for event in self.engine.poll():
             self._guarded(partial(self.handle, event))
         for text in self.project.take_notes():
@@ -299,6 +300,7 @@ class Session:
         entry = self.images.get(id(layer))
         if entry is not None:
             self.flush()
+            self._guarded(partial(self.project.keep_looks, self, now=True))
             self.forget_image(entry)
         for image_id, one in list(self.labels.items()):
             if one.layer is layer:
@@ -321,6 +323,7 @@ class Session:
             return
         self.flush()
         self._guarded(partial(self.project.keep_settings, self))
+        self._guarded(partial(self.project.keep_looks, self, now=True))
         self._guarded(partial(self.save_curves, now=True))
         self.forecasting.close()
         self.closed = True
