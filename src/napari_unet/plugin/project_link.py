@@ -18,6 +18,7 @@ from napari_unet.model.header import ClassDescription
 from napari_unet.plugin.images import ImageEntry, layer_data
 from napari_unet.plugin.labels import LabelEntry
 from napari_unet.plugin.looks import checked_look, look_of
+from napari_unet.plugin.outlines import outlines
 from napari_unet.plugin.state import TrainingState
 from napari_unet.project.project import LabelsRecord, Project
 
@@ -289,25 +290,16 @@ def _kept_labels(
 
 
 def _show_regions(session: Session, entry: Any, one: LabelEntry, mask: npt.NDArray[Any]) -> None:
-    """Regions come back as the rectangles (or outlines) of their connected parts."""
-    from skimage.measure import find_contours, label, regionprops
-
+    """Regions come back as shapes that cover them and nothing else."""
     if not mask.any():
         return
     one.regions[...] = mask
     layer = session.region_layer(entry)
     with layer.events.data.blocker():
         for index in entry.image.indices():
-            for part in regionprops(label(mask[index] > 0)):
-                top, left, bottom, right = part.bbox
-                if part.extent == 1:
-                    corners = [(top, left), (top, right - 1), (bottom - 1, right - 1)]
-                    corners.append((bottom - 1, left))
-                    layer.add_rectangles(np.array([[*index, *c] for c in corners], float))
-                    continue
-                padded = np.pad(part.image, 1)
-                outline = find_contours(padded.astype(float), 0.5)[0] - 1 + (top, left)
-                layer.add_polygons(np.array([[*index, *c] for c in outline], float))
+            for kind, corners in outlines(np.asarray(mask[index]) > 0):
+                add = layer.add_rectangles if kind == "rectangle" else layer.add_polygons
+                add(np.array([[*index, *c] for c in corners], float))
 
 
 def _regions_of(project: Project, image_id: str) -> LabelsRecord | None:
