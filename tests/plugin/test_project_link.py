@@ -197,3 +197,55 @@ def test_curves_without_their_model_are_not_shown(session: Session, folder: Any)
     (path / "curves.json").write_text(json.dumps({"losses": [[1, 0.5]]}))
     open_project(session, path)
     assert session.training.losses == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_labels_that_were_in_use_are_in_use_again(
+    session: Session, entry: Any, paint: Any, engine: Any, first: bool
+) -> None:
+    one, two = session.new_labels(entry), session.new_labels(entry, "classes")
+    for number, each in enumerate((one, two)):
+        paint(each.layer, CORNER, 1 + number)
+    if first:
+        session.use_labels(entry, one.layer, one.kind)
+    assert session.project.project is not None
+    path, name = session.project.project.folder, (one if first else two).layer.name
+    session.close()
+    again = Session(ViewerModel(), engine=type(engine)())
+    open_project(again, path)
+    (now,) = again.labels.values()
+    assert now.layer.name == name
+    assert now.kind == ("scribbles" if first else "classes")
+    now.layer.data_setitem(np.nonzero(np.ones((4, 4))), 0)
+    again.flush()
+    again.close()
+    with Project.open(path) as project:
+        left = [project.labels(r.id).any() for r in project.labels_records.values()]
+    assert left == ([False, False, True] if first else [True, False, False])
+
+
+def test_strokes_on_labels_that_are_not_in_use_are_kept(
+    session: Session, entry: Any, paint: Any, engine: Any
+) -> None:
+    one, two = session.new_labels(entry), session.new_labels(entry)
+    sent = len(engine.of("labels_changed"))
+    paint(one.layer, CORNER, 2)
+    assert len(engine.of("labels_changed")) == sent  # the training learns from the others
+    two.layer.data = np.zeros((9, 9), np.uint8)  # of another size: no longer in use, nor kept
+    paint(two.layer, (slice(0, 2), slice(0, 2)), 2)
+    session.flush()
+    assert session.project.project is not None
+    project = session.project.project
+    np.testing.assert_array_equal(project.labels(one.project_id), one.layer.data)
+    assert not project.labels(two.project_id).any()
+
+
+@pytest.mark.parametrize("used", [[1], {"image-1": "labels-9"}, {"image-1": 3}, "x"])
+def test_whatever_settings_say_of_labels_in_use_a_project_opens(
+    session: Session, folder: Any, used: Any
+) -> None:
+    path = folder()
+    with Project.open(path) as project:
+        project.update_settings(labels=used)
+    open_project(session, path)
+    assert len(session.labels) == 1

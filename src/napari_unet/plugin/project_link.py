@@ -117,6 +117,9 @@ class ProjectLink:
         """Network, preset and their like, where they are not what they were at the last call."""
         names = ("network", "preset", "settings", "dims", "seed")
         values = {name: getattr(session, name) for name in names}
+        values["labels"] = {
+            str(one.entry.project_id): one.project_id for one in session.labels.values()
+        }
         if self.project is None or self.opening or (self.project, values) == self._settings:
             return
         # Before it is tried: a full disk is told of once.
@@ -209,6 +212,7 @@ def open_project(session: Session, folder: str | Path) -> None:
         entry.project_id = record.id
         _open_labels(session, project, entry, record.id)
     settings = project.settings
+    _use_as_before(session, settings.get("labels"))
     session.network = str(settings.get("network", session.network))
     session.use_preset(str(settings.get("preset", session.preset)))
     stored = settings.get("settings")
@@ -276,6 +280,14 @@ def _open_labels(session: Session, project: Project, entry: Any, image_id: str) 
             one.regions_project_id = regions.id
         if mask is not None and entry.id not in session.regions:
             _show_regions(session, entry, one, mask)
+
+
+def _use_as_before(session: Session, used: Any) -> None:
+    """Of several labels of an image those that were in use, not those that were opened last."""
+    for one in list(session.attached.values()):
+        image = one.entry.project_id
+        if isinstance(used, dict) and one.project_id and used.get(image) == one.project_id:
+            session.use_labels(one.entry, one.layer, one.kind)
 
 
 def _kept_labels(
