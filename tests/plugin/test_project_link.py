@@ -10,6 +10,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.layers._source import layer_source
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
@@ -249,3 +250,48 @@ def test_whatever_settings_say_of_labels_in_use_a_project_opens(
         project.update_settings(labels=used)
     open_project(session, path)
     assert len(session.labels) == 1
+
+
+@pytest.mark.parametrize("how", ["tick", "close", "save", "remove"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_pixels_put_into_a_layer_come_back_instead_of_those_of_the_file(
+    session: Session,
+    paint: Any,
+    engine: Any,
+    told: list[tuple[str, str]],
+    tmp_path: Path,
+    how: str,
+    labelled: bool,
+) -> None:
+    file = tmp_path / "a.tif"
+    old = np.arange(64 * 80, dtype=np.uint16).reshape(64, 80)
+    tifffile.imwrite(file, old)
+    with layer_source(path=str(file)):
+        layer = session.viewer.add_image(old, name="a")
+    entry = session.use_image(layer)
+    if labelled:
+        paint(session.new_labels(entry).layer, CORNER, 2)
+    new = old.copy()
+    new[1, 1] = 9  # what a few samples would not see
+    layer.data = new
+    if not labelled:
+        paint(session.new_labels(entry).layer, CORNER, 2)
+    if how == "tick":
+        session.tick()
+        assert entry.replaced is not None  # there may soon be others
+        entry.replaced -= 9
+        session.tick()
+        session.project.project._disk.wait()
+        session.tick()
+        assert any("no longer those of its file" in text for _, text in told)
+    elif how == "save":
+        session.save_as(tmp_path / "project")
+    elif how == "remove":
+        session.viewer.layers.remove(layer)
+    path = session.project.project.folder
+    session.close()
+    again = Session(ViewerModel(), engine=type(engine)())
+    open_project(again, path)
+    np.testing.assert_array_equal(again.viewer.layers["a"].data, new)
+    assert len(again.labels) == 1
+    again.close()

@@ -152,6 +152,16 @@ class ProjectLink:
             self._looks[record.id] = name, {}
             self.project.update_labels(record.id, name=name)
 
+    def keep_pixels(self, session: Session, *, now: bool = False) -> None:
+        """Pixels that somebody gave a layer; not at once, for there may soon be others."""
+        for entry in list(session.images.values()):
+            since, id = entry.replaced, entry.project_id
+            if self.project is None or since is None or id not in self.project.images:
+                continue
+            if now or time.monotonic() - since > LOOK:
+                entry.replaced = None
+                self.project.replace_pixels(id, layer_data(entry.layer))
+
     def save_curves(self, curves: dict[str, Any]) -> None:
         """Keep the curves of training."""
         if self.project is not None and curves["losses"]:
