@@ -10,6 +10,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.layers._source import layer_source
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
@@ -64,6 +65,8 @@ def test_strokes_on_earlier_images_never_go_into_labels_of_the_opened_project(
     paint(one.layer, CORNER, 2)
     path = folder()
     open_project(session, path)
+    names = [layer.name for layer in session.viewer.layers]
+    assert names == ["cells", "cells: labels", "b", "b: labels"]  # each once
     paint(one.layer, MIDDLE, 2)
     session.close()
     kept = _read(path)
@@ -195,3 +198,100 @@ def test_curves_without_their_model_are_not_shown(session: Session, folder: Any)
     (path / "curves.json").write_text(json.dumps({"losses": [[1, 0.5]]}))
     open_project(session, path)
     assert session.training.losses == []
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_labels_that_were_in_use_are_in_use_again(
+    session: Session, entry: Any, paint: Any, engine: Any, first: bool
+) -> None:
+    one, two = session.new_labels(entry), session.new_labels(entry, "classes")
+    for number, each in enumerate((one, two)):
+        paint(each.layer, CORNER, 1 + number)
+    if first:
+        session.use_labels(entry, one.layer, one.kind)
+    assert session.project.project is not None
+    path, name = session.project.project.folder, (one if first else two).layer.name
+    session.close()
+    again = Session(ViewerModel(), engine=type(engine)())
+    open_project(again, path)
+    (now,) = again.labels.values()
+    assert now.layer.name == name
+    assert now.kind == ("scribbles" if first else "classes")
+    now.layer.data_setitem(np.nonzero(np.ones((4, 4))), 0)
+    again.flush()
+    again.close()
+    with Project.open(path) as project:
+        left = [project.labels(r.id).any() for r in project.labels_records.values()]
+    assert left == ([False, False, True] if first else [True, False, False])
+
+
+def test_strokes_on_labels_that_are_not_in_use_are_kept(
+    session: Session, entry: Any, paint: Any, engine: Any
+) -> None:
+    one, two = session.new_labels(entry), session.new_labels(entry)
+    sent = len(engine.of("labels_changed"))
+    paint(one.layer, CORNER, 2)
+    assert len(engine.of("labels_changed")) == sent  # the training learns from the others
+    two.layer.data = np.zeros((9, 9), np.uint8)  # of another size: no longer in use, nor kept
+    paint(two.layer, (slice(0, 2), slice(0, 2)), 2)
+    session.flush()
+    assert session.project.project is not None
+    project = session.project.project
+    np.testing.assert_array_equal(project.labels(one.project_id), one.layer.data)
+    assert not project.labels(two.project_id).any()
+
+
+@pytest.mark.parametrize("used", [[1], {"image-1": "labels-9"}, {"image-1": 3}, "x"])
+def test_whatever_settings_say_of_labels_in_use_a_project_opens(
+    session: Session, folder: Any, used: Any
+) -> None:
+    path = folder()
+    with Project.open(path) as project:
+        project.update_settings(labels=used)
+    open_project(session, path)
+    assert len(session.labels) == 1
+
+
+@pytest.mark.parametrize("how", ["tick", "close", "save", "remove"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_pixels_put_into_a_layer_come_back_instead_of_those_of_the_file(
+    session: Session,
+    paint: Any,
+    engine: Any,
+    told: list[tuple[str, str]],
+    tmp_path: Path,
+    how: str,
+    labelled: bool,
+) -> None:
+    file = tmp_path / "a.tif"
+    old = np.arange(64 * 80, dtype=np.uint16).reshape(64, 80)
+    tifffile.imwrite(file, old)
+    with layer_source(path=str(file)):
+        layer = session.viewer.add_image(old, name="a")
+    entry = session.use_image(layer)
+    if labelled:
+        paint(session.new_labels(entry).layer, CORNER, 2)
+    new = old.copy()
+    new[1, 1] = 9  # what a few samples would not see
+    layer.data = new
+    if not labelled:
+        paint(session.new_labels(entry).layer, CORNER, 2)
+    if how == "tick":
+        session.tick()
+        assert entry.replaced is not None  # there may soon be others
+        entry.replaced -= 9
+        session.tick()
+        session.project.project._disk.wait()
+        session.tick()
+        assert any("no longer those of its file" in text for _, text in told)
+    elif how == "save":
+        session.save_as(tmp_path / "project")
+    elif how == "remove":
+        session.viewer.layers.remove(layer)
+    path = session.project.project.folder
+    session.close()
+    again = Session(ViewerModel(), engine=type(engine)())
+    open_project(again, path)
+    np.testing.assert_array_equal(again.viewer.layers["a"].data, new)
+    assert len(again.labels) == 1
+    again.close()

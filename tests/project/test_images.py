@@ -138,3 +138,49 @@ def test_a_damaged_copy_is_refused_and_never_runs_code(project: Project) -> None
     np.save(copy, np.zeros((3, 3), np.uint8))
     with pytest.raises(UserError, match="another one"):
         project.open_image(record.id)
+    np.save(copy, np.zeros((9, 9), "U3"))
+    with pytest.raises(UserError, match="another one"):
+        project.open_image(record.id)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_pixels_that_replace_those_of_the_file_are_kept(
+    project: Project, picture: Path, dtype: type
+) -> None:
+    record = project.add_image("cells", path=picture, axes="yx")
+    project._hashing.wait()
+    new = np.arange(600, 0, -1).reshape(20, 30).astype(dtype)
+    project.replace_pixels(record.id, new)
+    project._disk.wait()
+    [note] = project.take_notes()
+    assert "no longer those of its file" in note
+    project.replace_pixels(record.id, new)  # nothing to be told twice
+    project.close()
+    with Project.open(project.folder) as again:
+        image = again.open_image(record.id)
+        np.testing.assert_array_equal(image.data, new)
+        assert image.data.dtype == dtype
+        assert again.take_notes() == []
+    np.testing.assert_array_equal(tifffile.imread(picture), np.arange(600).reshape(20, 30))
+
+
+def test_a_kill_before_the_record_leaves_the_new_pixels_or_the_old(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = project.add_image("a", array=np.zeros((9, 9), np.uint8), axes="yx")
+    project._disk.wait()
+    monkeypatch.setattr(project, "update_image", lambda *a, **k: None)
+    project.replace_pixels(record.id, np.ones((9, 9), np.float32))
+    project.close()
+    with Project.open(project.folder) as again:
+        assert np.all(np.asarray(again.open_image(record.id).data) == 1)
+
+
+def test_replaced_pixels_that_are_too_large_are_told(
+    project: Project, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = project.add_image("cells", path=picture, axes="yx")
+    monkeypatch.setattr(images, "MAX_COPY_BYTES", 100)
+    project.replace_pixels(record.id, np.zeros((20, 30), np.uint16))
+    assert "too large" in project.take_notes()[0]
+    assert project.images[record.id].source == "file"

@@ -32,6 +32,8 @@ class ImageEntry:
     ready: bool = False
     version: int = 0
     """Counts its pixels: a copy of earlier ones may come late."""
+    replaced: float | None = None
+    """When it got pixels that the project does not have yet."""
     project_id: str | None = None
     problem: str = ""
     waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)

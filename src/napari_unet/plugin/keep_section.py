@@ -144,8 +144,7 @@ class KeepSection(Section):
     def _save_project(self) -> None:
         folder, _ = QFileDialog.getSaveFileName(self, "Save project as a new folder", "project")
         if folder:
-            self.session.flush()
-            self.session.project.save_as(folder)
+            self.session.save_as(folder)
             control.move_checkpoint(self.session)
             self.refresh()
 

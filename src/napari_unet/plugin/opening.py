@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,7 @@ def _replaced(session: Session, layer: Any) -> None:
         session.tell("warning", f"{layer.name} has another size now: choose its labels again.")
     else:
         _drop_pixels(session, entry)
+        entry.replaced = time.monotonic()
         entry.image, entry.problem = describe(layer, entry.image.axes), ""
         session.correcting.forget(entry)
         open_in_engine(session, entry)

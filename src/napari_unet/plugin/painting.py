@@ -141,7 +141,11 @@ def flush(session: Session, *, settled: bool = False) -> None:
     ``settled`` waits for a pause in painting and does no more at once than fits into a tick.
     """
     end = time.monotonic() + AT_ONCE
-    for one in list(session.labels.values()):
+    used = {id(one.layer): one for one in session.labels.values()}
+    # What is painted on labels that are not in use is kept, too.
+    for one in dict.fromkeys([*session.labels.values(), *session.attached.values()]):
+        if used.get(id(one.layer), one) is not one:  # in use as labels of another kind
+            continue
         if settled and time.monotonic() - one.touched < SETTLE:
             continue
         while one.dirty:
@@ -151,6 +155,8 @@ def flush(session: Session, *, settled: bool = False) -> None:
 
 
 def _keep(session: Session, one: LabelEntry, index: Index) -> None:
+    if tuple(one.layer.data.shape) != one.entry.shape:
+        return
     before = labels.changed(one, index)
     if before is None:
         return
@@ -159,6 +165,9 @@ def _keep(session: Session, one: LabelEntry, index: Index) -> None:
         session.project.record(one, before, index)
     except UserError as error:
         session.tell("error", str(error))
+    session.project_changed.emit()
+    if session.labels.get(one.entry.id) is not one:
+        return
     session.correcting.painted(one, before, index)
     session.first_answers.painted(one, index)
     if one.kind != "objects":
@@ -166,7 +175,6 @@ def _keep(session: Session, one: LabelEntry, index: Index) -> None:
     if one.entry.ready:
         engine_index = session.engine_index(one.entry, index)
         session.send(LabelsChanged(image=one.entry.id, index=engine_index))
-    session.project_changed.emit()
 
 
 def _know_classes(session: Session, kind: LabelKind, data: Any) -> None:

@@ -17,12 +17,16 @@ from napari_unet.images.reading import read_image
 from napari_unet.model.header import ClassDescription
 from napari_unet.plugin.images import ImageEntry, layer_data
 from napari_unet.plugin.labels import LabelEntry
+from napari_unet.plugin.looks import checked_look, look_of
+from napari_unet.plugin.outlines import outlines
 from napari_unet.plugin.state import TrainingState
 from napari_unet.project.project import LabelsRecord, Project
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
 
+LOOK = 2.0
+"""Seconds between two looks at how images are shown."""
 LARGEST_COPY = 512 * 2**20
 """Bytes up to which pixels without a file are copied into the project."""
 
@@ -36,6 +40,8 @@ class ProjectLink:
         self.opening = False
         """What the session has is not yet, or only in part, what the project holds."""
         self._settings: tuple[Project, dict[str, Any]] | None = None
+        self._looks: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._looked = 0.0
 
     @property
     def checkpoint(self) -> Path | None:
@@ -66,7 +72,7 @@ class ProjectLink:
                 path=path,
                 array=array,
                 spacing=entry.image.spacing,
-                view=_view(entry.layer),
+                view=look_of(entry.layer),
             ).id
         described = [ClassDescription(name=c.name, color=c.color) for c in classes]
         added = self.project.add_labels(
@@ -111,11 +117,50 @@ class ProjectLink:
         """Network, preset and their like, where they are not what they were at the last call."""
         names = ("network", "preset", "settings", "dims", "seed")
         values = {name: getattr(session, name) for name in names}
+        values["labels"] = {
+            str(one.entry.project_id): one.project_id for one in session.labels.values()
+        }
         if self.project is None or self.opening or (self.project, values) == self._settings:
             return
         # Before it is tried: a full disk is told of once.
         self._settings = (self.project, copy.deepcopy(values))
         self.project.update_settings(**values)
+
+    def keep_looks(self, session: Session, *, now: bool = False) -> None:
+        """How images are shown and what layers are called, where that has changed.
+
+        Not at every tick: a slider that is being drawn changes twenty times a second.
+        """
+        if self.project is None or self.opening:
+            return
+        if not now and time.monotonic() - self._looked < LOOK:
+            return
+        self._looked = time.monotonic()
+        for entry in list(session.images.values()):
+            id, known = entry.project_id, self.project.images
+            if id not in known:
+                continue
+            look = (entry.name, look_of(entry.layer))
+            if look not in ((known[id].name, known[id].view), self._looks.get(id)):
+                self._looks[id] = look  # before it is tried: a full disk is told of once
+                self.project.update_image(id, name=look[0], view=look[1])
+        for one in list(session.attached.values()):
+            id, name = one.project_id, str(one.layer.name)
+            record = self.project.labels_records.get(id or "")
+            if record is None or name in (record.name, self._looks.get(record.id, ("",))[0]):
+                continue
+            self._looks[record.id] = name, {}
+            self.project.update_labels(record.id, name=name)
+
+    def keep_pixels(self, session: Session, *, now: bool = False) -> None:
+        """Pixels that somebody gave a layer; not at once, for there may soon be others."""
+        for entry in list(session.images.values()):
+            since, id = entry.replaced, entry.project_id
+            if self.project is None or since is None or id not in self.project.images:
+                continue
+            if now or time.monotonic() - since > LOOK:
+                entry.replaced = None
+                self.project.replace_pixels(id, layer_data(entry.layer))
 
     def save_curves(self, curves: dict[str, Any]) -> None:
         """Keep the curves of training."""
@@ -139,7 +184,7 @@ class ProjectLink:
 
     def close(self) -> None:
         """Let go; the folder stays."""
-        self.opening, self._settings = False, None
+        self.opening, self._settings, self._looks = False, None, {}
         if self.project is not None:
             project, self.project = self.project, None
             project.close()
@@ -160,18 +205,24 @@ def open_project(session: Session, folder: str | Path) -> None:
     # Where opening fails half-way, the settings that the project holds are not written over.
     session.project.opening = True
     session.project.project = project
+    records = list(project.images.values())
     _join(session, project)
-    for record in project.images.values():
+    for record in records:
         try:
             image = project.open_image(record.id)
         except UserError as error:
             session.tell("warning", str(error))
             continue
-        layer = session.viewer.add_image(image.data, name=record.name, **_look(record.view))
+        look, damaged = checked_look(record.view, image.data.shape)
+        if damaged:
+            text = f"How {record.name} was shown is not known any more: {', '.join(damaged)}."
+            session.tell("warning", text)
+        layer = session.viewer.add_image(image.data, name=record.name, **look)
         entry = session.use_image(layer, record.axes)
         entry.project_id = record.id
         _open_labels(session, project, entry, record.id)
     settings = project.settings
+    _use_as_before(session, settings.get("labels"))
     session.network = str(settings.get("network", session.network))
     session.use_preset(str(settings.get("preset", session.preset)))
     stored = settings.get("settings")
@@ -217,20 +268,6 @@ def _open_curves(session: Session, project: Project) -> None:
         session.tell("warning", "The curves of the training are damaged: they are not shown.")
 
 
-def _look(view: dict[str, Any]) -> dict[str, Any]:
-    """What napari shows an image with; colours that another plugin made are not known any more."""
-    from napari.utils.colormaps import ensure_colormap
-
-    look: dict[str, Any] = {
-        k: view[k] for k in ("scale", "translate", "units", "colormap") if k in view
-    }
-    try:
-        ensure_colormap(look.get("colormap", "gray"))
-    except (KeyError, TypeError, ValueError):
-        del look["colormap"]
-    return {**look, "rgb": bool(view.get("rgb", False))}
-
-
 def _open_labels(session: Session, project: Project, entry: Any, image_id: str) -> None:
     from napari_unet.plugin import labels as labels_module
 
@@ -255,6 +292,14 @@ def _open_labels(session: Session, project: Project, entry: Any, image_id: str) 
             _show_regions(session, entry, one, mask)
 
 
+def _use_as_before(session: Session, used: Any) -> None:
+    """Of several labels of an image those that were in use, not those that were opened last."""
+    for one in list(session.attached.values()):
+        image = one.entry.project_id
+        if isinstance(used, dict) and one.project_id and used.get(image) == one.project_id:
+            session.use_labels(one.entry, one.layer, one.kind)
+
+
 def _kept_labels(
     session: Session, project: Project, record: LabelsRecord
 ) -> npt.NDArray[Any] | None:
@@ -267,25 +312,16 @@ def _kept_labels(
 
 
 def _show_regions(session: Session, entry: Any, one: LabelEntry, mask: npt.NDArray[Any]) -> None:
-    """Regions come back as the rectangles (or outlines) of their connected parts."""
-    from skimage.measure import find_contours, label, regionprops
-
+    """Regions come back as shapes that cover them and nothing else."""
     if not mask.any():
         return
     one.regions[...] = mask
     layer = session.region_layer(entry)
     with layer.events.data.blocker():
         for index in entry.image.indices():
-            for part in regionprops(label(mask[index] > 0)):
-                top, left, bottom, right = part.bbox
-                if part.extent == 1:
-                    corners = [(top, left), (top, right - 1), (bottom - 1, right - 1)]
-                    corners.append((bottom - 1, left))
-                    layer.add_rectangles(np.array([[*index, *c] for c in corners], float))
-                    continue
-                padded = np.pad(part.image, 1)
-                outline = find_contours(padded.astype(float), 0.5)[0] - 1 + (top, left)
-                layer.add_polygons(np.array([[*index, *c] for c in outline], float))
+            for kind, corners in outlines(np.asarray(mask[index]) > 0):
+                add = layer.add_rectangles if kind == "rectangle" else layer.add_polygons
+                add(np.array([[*index, *c] for c in corners], float))
 
 
 def _regions_of(project: Project, image_id: str) -> LabelsRecord | None:
@@ -309,13 +345,3 @@ def _kept(entry: ImageEntry) -> tuple[Path | None, Any]:
 def _path(layer: Any) -> Path | None:
     path = layer.source.path
     return Path(str(path)) if path is not None and Path(str(path)).exists() else None
-
-
-def _view(layer: Any) -> dict[str, Any]:
-    return {
-        "rgb": bool(layer.rgb),
-        "scale": [float(s) for s in layer.scale],
-        "translate": [float(t) for t in layer.translate],
-        "units": [str(u) for u in layer.units],
-        "colormap": layer.colormap.name if not layer.rgb else "gray",
-    }

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
@@ -155,6 +156,8 @@ class Session:
             self._guarded(self._later.popleft())
         painting.flush(self, settled=True)
         self._guarded(partial(self.project.keep_settings, self))
+        self._guarded(partial(self.project.keep_looks, self))
+        self._guarded(partial(self.project.keep_pixels, self))
         for event in self.engine.poll():
             self._guarded(partial(self.handle, event))
         for text in self.project.take_notes():
@@ -289,6 +292,16 @@ class Session:
 
     # ------------------------------------------------------------ ending
 
+    def save_as(self, folder: str | Path) -> None:
+        """Go on in a copy of the project, with all that is on screen. Raises UserError."""
+        self.flush()
+        self._keep_shown()
+        self.project.save_as(folder)
+
+    def _keep_shown(self) -> None:
+        self._guarded(partial(self.project.keep_looks, self, now=True))
+        self._guarded(partial(self.project.keep_pixels, self, now=True))
+
     def save_curves(self, *, now: bool = False) -> None:
         """Keep the curves in the project, not too often."""
         if now or time.monotonic() - self._saved_curves > 15:
@@ -300,6 +313,7 @@ class Session:
         entry = self.images.get(id(layer))
         if entry is not None:
             self.flush()
+            self._keep_shown()
             self.forget_image(entry)
         for image_id, one in list(self.labels.items()):
             if one.layer is layer:
@@ -322,6 +336,7 @@ class Session:
             return
         self.flush()
         self._guarded(partial(self.project.keep_settings, self))
+        self._keep_shown()
         self._guarded(partial(self.save_curves, now=True))
         self.forecasting.close()
         self.closed = True

@@ -96,6 +96,27 @@ class ImagePart(ProjectBase, ABC):
             self._document.change(images=tuple(images))
         return record
 
+    def replace_pixels(self, id: str, array: ArrayLike) -> None:
+        """The image has other pixels now, of the same shape: a copy of them is kept.
+
+        It is written in the background; a note says so where the image had a file, or that the
+        pixels are too large to be copied.
+        """
+        record = self._image(id)
+        if files.too_large(array):
+            self._note(files.pixels_not_kept(record.name))
+            return
+        target, dtype = self._copy_of(id), np.dtype(array.dtype).str
+
+        def copy() -> None:
+            # The copy first: until it is there, a killed napari leaves the image as it was.
+            files.copy_array(array, target, record.name)
+            self.update_image(id, source="copy", file=None, dtype=dtype)
+            if record.file is not None:
+                self._note(files.pixels_kept(record.name))
+
+        self._disk.submit(f"copy {id}", copy)
+
     def remove_image(self, id: str) -> None:
         """Forget an image and its labels; the user's file stays."""
         self._image(id)

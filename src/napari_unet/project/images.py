@@ -119,6 +119,22 @@ def not_kept(name: str) -> str:
     )
 
 
+def pixels_kept(name: str) -> str:
+    """The sentence for an image whose pixels are not those of its file."""
+    return (
+        f"The pixels of {name} are no longer those of its file: they are kept in the project, "
+        "which shows them when it is opened again."
+    )
+
+
+def pixels_not_kept(name: str) -> str:
+    """The sentence for such an image that is too large to be copied."""
+    return (
+        f"The pixels of {name} were replaced and are too large to be copied into the project: it "
+        "shows the earlier ones when it is opened again. Save them as TIFF or zarr and open that."
+    )
+
+
 def open_record(record: ImageRecord, folder: Path, copy: Path) -> Image:
     """The image behind a record. Raises UserError when it is missing or has another shape."""
     if record.source == "copy":
@@ -144,7 +160,8 @@ def _open_copy(record: ImageRecord, path: Path) -> Image:
         raise UserError(
             f"The image {record.name} cannot be read: {path} is missing or damaged."
         ) from error
-    if data.shape != record.shape or data.dtype.str != record.dtype:
+    # Another type than the record's: the process died after the copy, before the record.
+    if data.shape != record.shape or data.dtype.kind not in "buif":
         raise UserError(f"The image {record.name} cannot be read: {path} is another one.")
     return Image(record.name, data, record.axes, record.dims, record.spacing)
 

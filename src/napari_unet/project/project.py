@@ -6,7 +6,8 @@ Free of torch, Qt and napari. The public interface::
     unfinished() -> list[Path]     untitled projects of dead processes: open them or discard(path)
     .folder .untitled .images .labels_records (dicts by id) .settings .model_path .has_model
     .add_image(name, axes=, path=None, array=None, dims=2, spacing=None, view={}, id=None)
-    .update_image(id, **fields) .remove_image(id) .locate_image(id, path) .open_image(id) -> Image
+    .update_image(id, **fields) .replace_pixels(id, array) .remove_image(id)
+    .locate_image(id, path) .open_image(id) -> Image
     .add_labels(image_id, kind, shape=, dtype= | array=, name="", classes=(), complete=False,
                 view={}, id=None) -> LabelsRecord
     .update_labels(id, **fields) .remove_labels(id)
@@ -57,6 +58,10 @@ from napari_unet.project.untitled import (
 )
 
 __all__ = ["ClassDescription", "ImageRecord", "LabelsRecord", "Project", "discard", "unfinished"]
+
+
+PATIENCE = 3600.0
+"""Seconds to wait for copies of images, which nobody has elsewhere, before they are given up."""
 
 
 class Project(LabelPart):
@@ -143,7 +148,8 @@ class Project(LabelPart):
         waits meanwhile. Raises UserError.
         """
         target = Path(folder).absolute()
-        self._disk.wait()
+        if not self._disk.wait(PATIENCE):
+            raise UserError("Images are still being copied into the project: try again later.")
         with self._document.lock, ExitStack() as paused:
             for store in self._stores.values():
                 paused.enter_context(store.paused())
@@ -153,7 +159,7 @@ class Project(LabelPart):
     def close(self) -> None:
         """Write what is pending and let others in. Raises UserError when the disk refuses."""
         self._closing.set()
-        self._disk.wait()
+        self._disk.wait(PATIENCE)
         self._disk.close()
         self._hashing.close()
         # ExitStack closes all of them even when one of them fails.
