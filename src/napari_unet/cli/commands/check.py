@@ -40,8 +40,8 @@ def check(
         bool,
         typer.Option(
             "--dry-run",
-            help="Also make a few training steps: seconds a step, memory, batch and tile here; with "
-            "--model of its network, in 2D or 3D as it is.",
+            help="Also make a few training steps: seconds a step, memory, batch and tile here; "
+            "with --model of its network, in 2D or 3D as it is.",
         ),
     ] = False,
     axes: Axes = None,
