@@ -43,6 +43,22 @@ def write(name: str, array: np.ndarray, **options: Any) -> None:
     tifffile.imwrite(name, array, **options)
 
 
+@pytest.mark.parametrize("output", ["probability", "uncertainty"])
+@pytest.mark.parametrize("name", ["p", "p/a.{}.tif"])
+def test_a_prediction_that_holds_no_labels_is_called_what_it_is(output: str, name: str) -> None:
+    write("t/a.tif", CELL)
+    both = np.stack([np.eye(12, 16), 1 - np.eye(12, 16)]).astype(np.float32)
+    pixels = both if output == "probability" else both[0] * 0.3
+    write(f"p/a.{output}.tif", pixels, ome=True, metadata={"axes": "CYX"[-pixels.ndim :]})
+    said = run(name.format(output), "t", "--labels", "classes", code=1)[1]
+    assert f"is the output '{output}', not labels of classes: predict with --output clas" in said
+    if output == "probability":  # and whatever it is called
+        Path("p/a.probability.tif").rename("p/a.tif")
+        said = run("p", "t", "--labels", "classes", code=1)[1]
+        assert "p/a.tif holds 2 channels of broken numbers, as probabilities do" in said
+        assert "colour" not in said
+
+
 def test_everything_at_once() -> None:
     rng = np.random.default_rng(0)
     for name in "ab":
