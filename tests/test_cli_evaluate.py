@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
+from napari_unet import __version__
 from napari_unet.cli import app
 from napari_unet.evaluation import em
 from napari_unet.evaluation.metrics import chosen_metrics
@@ -41,6 +43,18 @@ def scores(*arguments: str) -> dict[str, Any]:
 
 def write(name: str, array: np.ndarray, **options: Any) -> None:
     tifffile.imwrite(name, array, **options)
+
+
+def test_json_says_when_with_what_and_how_it_was_made() -> None:
+    write("t/a.tif", CELL)
+    report = scores("t", "t", "--labels", "classes", "--metrics", "iou, dice", "--dims", "2")
+    assert datetime.fromisoformat(report["created"]).tzinfo is not None
+    assert report["packages"]["napari-unet-live"] == __version__
+    assert report["packages"]["numpy"] == np.__version__
+    assert report["settings"] == {
+        "predictions": "t", "truth": "t", "labels": "classes", "metrics": ["iou", "dice"],
+        "regions": None, "dims": 2, "held_out": None, "unit": "pixel",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("output", ["probability", "uncertainty"])
@@ -175,7 +189,8 @@ def test_255_beside_classes_means_not_labelled_in_all_files() -> None:
     # With regions only the rest of what is labelled counts.
     for name in ("both", "background"):
         write(f"r/{name}.tif", np.ones(CELL.shape, np.uint8))
-    assert scores(*options, "--regions", "r") == report
+    again = scores(*options, "--regions", "r")
+    assert (again["images"], again["pooled"]) == (report["images"], report["pooled"])
     write("r/both.tif", np.ones((3, 3), np.uint8))
     assert "must be equal" in run(*options, "--regions", "r", code=1)[1]
     # Masks alone are masks.
