@@ -413,6 +413,21 @@ def test_faults_of_ours_go_to_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "Details are in" in run("networks", code=1)[1]
 
 
+def test_memory_that_runs_out_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_unet.networks import registry
+
+    for error in (
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ):
+
+        def full(name: str | None, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(registry, "facts", full)
+        assert "memory of this machine does not do" in mistake("networks")
+
+
 def test_no_display_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "has_display", lambda: False)
     assert "There is no display" in mistake("gui", "images")

@@ -92,6 +92,24 @@ def test_what_was_given_is_never_overwritten(folder: Path, place: str) -> None:
     assert {path: path.read_bytes() for path in folder.rglob("*.tif")} == before
 
 
+@pytest.mark.parametrize("first", [1, 2**31 - 2, 2**40 + 2**31, 2**63 + 2**40])
+def test_ids_of_any_size_stay_apart_when_they_are_mended(folder: Path, first: int) -> None:
+    ids = tifffile.imread(folder / "ids" / "split.tif").astype(np.uint64)
+    ids[32, 32] = 7  # a speck
+    large = np.where(ids > 0, ids + np.uint64(first), 0)
+    tifffile.imwrite(folder / "ids" / "split.tif", large)
+    run(
+        "check", folder / "images" / "split.tif", folder / "ids" / "split.tif",
+        "--labels", "objects", "--fix", folder / "mended",
+    )  # fmt: skip
+    mended = tifffile.imread(folder / "mended" / "split.tif")
+    assert mended.dtype == np.int32
+    values, sizes = np.unique(mended, return_counts=True)
+    assert values[0] == 0
+    assert len(values) == 5
+    assert set(sizes[1:]) == {np.count_nonzero(ids == 2)}  # four discs alike
+
+
 def test_a_dry_run_with_the_model_of_volumes_is_of_its_network(tmp_path: Path) -> None:
     model = make_model("unet", 3, width=2, depth=2, padding="same", norm="batch")
     model.save(tmp_path / "m.unet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
+from napari_unet import __version__
 from napari_unet.cli import app
 from napari_unet.evaluation import em
 from napari_unet.evaluation.metrics import chosen_metrics
@@ -41,6 +43,34 @@ def scores(*arguments: str) -> dict[str, Any]:
 
 def write(name: str, array: np.ndarray, **options: Any) -> None:
     tifffile.imwrite(name, array, **options)
+
+
+def test_json_says_when_with_what_and_how_it_was_made() -> None:
+    write("t/a.tif", CELL)
+    report = scores("t", "t", "--labels", "classes", "--metrics", "iou, dice", "--dims", "2")
+    assert datetime.fromisoformat(report["created"]).tzinfo is not None
+    assert report["packages"]["napari-unet-live"] == __version__
+    assert report["packages"]["numpy"] == np.__version__
+    assert report["settings"] == {
+        "predictions": "t", "truth": "t", "labels": "classes", "metrics": ["iou", "dice"],
+        "regions": None, "dims": 2, "held_out": None, "unit": "pixel",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["probability", "uncertainty"])
+@pytest.mark.parametrize("name", ["p", "p/a.{}.tif"])
+def test_a_prediction_that_holds_no_labels_is_called_what_it_is(output: str, name: str) -> None:
+    write("t/a.tif", CELL)
+    both = np.stack([np.eye(12, 16), 1 - np.eye(12, 16)]).astype(np.float32)
+    pixels = both if output == "probability" else both[0] * 0.3
+    write(f"p/a.{output}.tif", pixels, ome=True, metadata={"axes": "CYX"[-pixels.ndim :]})
+    said = run(name.format(output), "t", "--labels", "classes", code=1)[1]
+    assert f"is the output '{output}', not labels of classes: predict with --output clas" in said
+    if output == "probability":  # and whatever it is called
+        Path("p/a.probability.tif").rename("p/a.tif")
+        said = run("p", "t", "--labels", "classes", code=1)[1]
+        assert "p/a.tif holds 2 channels of broken numbers, as probabilities do" in said
+        assert "colour" not in said
 
 
 def test_everything_at_once() -> None:
@@ -159,7 +189,8 @@ def test_255_beside_classes_means_not_labelled_in_all_files() -> None:
     # With regions only the rest of what is labelled counts.
     for name in ("both", "background"):
         write(f"r/{name}.tif", np.ones(CELL.shape, np.uint8))
-    assert scores(*options, "--regions", "r") == report
+    again = scores(*options, "--regions", "r")
+    assert (again["images"], again["pooled"]) == (report["images"], report["pooled"])
     write("r/both.tif", np.ones((3, 3), np.uint8))
     assert "must be equal" in run(*options, "--regions", "r", code=1)[1]
     # Masks alone are masks.

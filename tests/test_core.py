@@ -613,3 +613,23 @@ def test_a_missing_modality_is_accepted() -> None:
     assert np.abs(missing - there).max() > 0
     np.testing.assert_array_equal(missing, model.predict(constant))
     np.testing.assert_allclose(model.predict(lacking, tile=16), missing, atol=1e-5)
+
+
+def test_a_network_that_does_not_fit_into_the_memory_is_refused_before_it_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, labels = squares()
+    huge = {"width": 1024, "depth": 7}
+    with pytest.raises(UserError, match=r"509,\d{3},\d{3},\d{3} parameters.*smaller"):
+        prepare(image, labels, kind="objects", arguments=huge)
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("napari_unet.core.training.Trainer", full)
+        with pytest.raises(UserError, match="does not fit into the memory"):
+            prepare(image, labels, kind="objects", **FAST)
+    monkeypatch.setattr("napari_unet.core.room.available", lambda _: 1000)
+    with pytest.raises(UserError, match=r"0\.0 GB are free \(cpu\)"):
+        prepare(image, labels, kind="objects", **FAST)

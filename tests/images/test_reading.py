@@ -5,6 +5,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as Picture
 
 from napari_unet.errors import UserError
@@ -82,6 +83,10 @@ def test_labels_in_grey_colours_lose_the_channel_and_real_colours_are_refused(
     assert labels.axes == "yx"
     np.testing.assert_array_equal(labels.read()[0], GREY)
     iio.imwrite(tmp_path / "colour.png", RGB)
+    two = np.stack([np.eye(8), np.ones((8, 8))]).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "two.tif", two, ome=True, metadata={"axes": "CYX"})
+    with pytest.raises(UserError, match=r"two\.tif has 2 channels: labels need one whole number"):
+        read_image(tmp_path / "two.tif", labels=True)
     with pytest.raises(UserError, match=r"colour\.png is in colour"):
         read_image(tmp_path / "colour.png", labels=True)
 

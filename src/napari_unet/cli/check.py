@@ -21,6 +21,7 @@ from napari_unet.model.file import read_header
 from napari_unet.model.header import Header
 from napari_unet.preflight import (
     Expected,
+    Fixed,
     Issue,
     Planes,
     Together,
@@ -30,6 +31,7 @@ from napari_unet.preflight import (
     lint_labels,
     lint_together,
 )
+from napari_unet.preflight.pieces import with_room
 
 
 @dataclass
@@ -211,7 +213,9 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
     kinds = set()
     names = [one.image.name for one in checked if one.labels is not None]
     given = [(one.labels, one.shape) for one in checked if one.labels is not None]
-    for name, mended in zip(names, fix_together(given, kind, dims=dims), strict=True):
+    for name, (before, _), mended in zip(
+        names, given, fix_together(given, kind, dims=dims), strict=True
+    ):
         fixed, path = mended.state, folder / f"{name}.tif"
         if not mended.usable:
             note(f"{path.name}: not written, for these labels cannot be mended by itself.")
@@ -219,16 +223,24 @@ def _mend(checked: Sequence[Checked], kind: LabelKind, dims: int, folder: Path) 
         kinds.add(fixed.kind)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            top = int(fixed.labels.max(initial=0))
-            dtype = np.uint8 if fixed.kind != "objects" else np.int32
-            array = fixed.labels.astype(dtype if top <= np.iinfo(dtype).max else np.int64)
-            tifffile.imwrite(path, array, compression="zlib")
+            written = _as_written(fixed)
+            tifffile.imwrite(path, written, compression="zlib")
         except OSError as error:
             raise disk_error(error, str(path)) from error
+        if before.max() > np.iinfo(np.int32).max >= written.max():
+            note(f"{path.name}: The ids were too large for 32 bits: numbered anew from 1")
         for issue in mended.done:
             note(f"{path.name}: {issue.fix.label if issue.fix else ''} ({issue.code})")
     if kinds:
         note(f"Mended labels are in {folder}; train with --labels {' or '.join(sorted(kinds))}.")
+
+
+def _as_written(fixed: Fixed) -> npt.NDArray[Any]:
+    """uint8, or int32 for ids; numbers of which there are too many classes stay as they are."""
+    if fixed.kind == "objects":
+        return with_room(fixed.labels)
+    fits = int(fixed.labels.max(initial=0)) <= 255
+    return fixed.labels.astype(np.uint8) if fits else fixed.labels
 
 
 def _keep_given(checked: Sequence[Checked], folder: Path) -> None:

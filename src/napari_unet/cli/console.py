@@ -105,6 +105,11 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             note("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
+            if _memory_ran_out(error):
+                fail(
+                    "The memory of this machine does not do for that: close other programs, or "
+                    "choose smaller images, a smaller tile or a smaller network."
+                )
             reason = " ".join(str(error).split())[:300]
             log = write_log(traceback.format_exc())
             fail(
@@ -113,6 +118,14 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             )
 
     return run
+
+
+def _memory_ran_out(error: Exception) -> bool:
+    if "torch" not in sys.modules:  # not imported for that alone
+        return isinstance(error, MemoryError)
+    from napari_unet.prediction.device import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def write_log(details: str) -> Path:

@@ -25,6 +25,7 @@ from napari_unet.evaluation.object_errors import find_errors
 from napari_unet.evaluation.report import evaluate
 from napari_unet.evaluation.tables import Mistake, errors_to_csv, format_table, to_csv
 from napari_unet.images.reading import find_files, read_image
+from napari_unet.model.provenance import now, packages
 
 
 def run_evaluate(
@@ -82,7 +83,21 @@ def run_evaluate(
         _write(csv, to_csv(report))
     if errors is not None:
         _write(errors, errors_to_csv(mistakes))
-    result(json.dumps(report, indent=1) if as_json else format_table(report))
+    if not as_json:
+        result(format_table(report))
+        return
+    settings = {
+        "predictions": predictions,
+        "truth": truth,
+        "labels": chosen,
+        "metrics": names,
+        "regions": regions,
+        "dims": dims,
+        "held_out": held_out,
+        "unit": "micrometre" if physical else "pixel",
+    }
+    made = {"created": now(), "packages": packages(), "settings": settings}
+    result(json.dumps(report | made, indent=1))
 
 
 def _must_differ(scored: Iterable[Files], held_out: Iterable[Files]) -> None:

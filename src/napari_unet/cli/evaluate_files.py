@@ -33,6 +33,12 @@ class Files:
 
 def find_cases(files: list[Path], truths: list[Path], kind: Kind, probable: bool) -> list[Files]:
     """Each truth with its prediction; of several outputs of one image the one of this kind."""
+    kinds = {_output(file) for file in files}
+    if not kinds & {kind, None} and (len(files) > 1 or not kinds & {"classes", "objects"}):
+        raise UserError(
+            f"{files[0]} is the output {_output(files[0])!r}, not labels of {kind}: predict with "
+            f"--output {kind} too, and score that."
+        )
     if len(files) == len(truths) == 1:
         return [Files(files[0], truths[0])]
     by_stem: dict[str, list[Path]] = {}

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from napari_unet.annotations.kinds import LabelKind
 from napari_unet.annotations.objects import DROPPED_BELOW
+from napari_unet.core.room import room_for
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
@@ -87,8 +88,8 @@ def make_trainer(
     Raises
     ------
     UserError
-        Labels or images that cannot be trained on, settings that do not fit, a start model with
-        other channels or dimensions.
+        Labels or images that cannot be trained on, settings that do not fit, a network for which
+        there is not the memory, a start model with other channels or dimensions.
     """
     clock = time.perf_counter()
     if validation not in ("auto", "none"):
@@ -144,20 +145,20 @@ def make_trainer(
         weights = {name: value for name, value in weights.items() if not name.startswith("head")}
     if origin == "general":
         weights = general
-    trainer = Trainer(
-        data,
-        preset=recipe,
-        classes=n_classes,
-        channels=first.channels,
-        dims=first.dims,
-        seed=seed,
-        device=device,
-        precision=precision,
-        validation="given" if held_out else validation,
-        start=weights,
-        new_head=weights is not None and (origin == "general" or "head.weight" not in weights),
-        preparation=preparation + time.perf_counter() - clock,
-    )
+    sizes: dict[str, Any] = {"dims": first.dims, "channels": first.channels, "classes": n_classes}
+    with room_for(recipe, device=device, **sizes):
+        trainer = Trainer(
+            data,
+            preset=recipe,
+            **sizes,
+            seed=seed,
+            device=device,
+            precision=precision,
+            validation="given" if held_out else validation,
+            start=weights,
+            new_head=weights is not None and (origin == "general" or "head.weight" not in weights),
+            preparation=preparation + time.perf_counter() - clock,
+        )
     trainer.origin = origin
     return trainer
 

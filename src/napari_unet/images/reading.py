@@ -77,12 +77,22 @@ def _without_channels(image: Image) -> Image:
     # An alpha channel says nothing about labels.
     colours = data[..., :3] if data.shape[-1] == 4 else data
     if (colours != colours[..., :1]).any():
-        raise UserError(
-            f"{image.path} is in colour: labels need one whole number for each pixel, "
-            "so save them as a grey image."
-        )
+        raise UserError(f"{image.path} {_no_labels(data)}.")
     axes = image.axes.replace("c", "")
     return Image(image.name, colours[..., 0], axes, image.dims, image.spacing, image.path)
+
+
+def _no_labels(data: npt.NDArray[Any]) -> str:
+    """What pixels whose channels, the last axis, differ are instead of labels, and what to do."""
+    wanted = "labels need one whole number for each pixel"
+    if data.dtype.kind == "f":
+        return (
+            f"holds {data.shape[-1]} channels of broken numbers, as probabilities do: {wanted}, as "
+            "predict writes with --output classes or objects"
+        )
+    if data.shape[-1] not in (3, 4):
+        return f"has {data.shape[-1]} channels: {wanted}, so save the one that holds them"
+    return f"is in colour: {wanted}, so save them as a grey image"
 
 
 def _picture(path: Path, labels: bool) -> Source:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.measure import label
 
+from napari_unet.annotations.objects import renumber
 from napari_unet.annotations.splitting import split
 
 Array = npt.NDArray[Any]
@@ -31,7 +32,7 @@ def pieces_of(plane: Array, background: int = 0) -> tuple[Array, Array, Array]:
     """
     pieces = label(plane, background=background, connectivity=plane.ndim)
     areas = np.bincount(pieces.ravel())
-    owners = np.zeros(len(areas), np.int64)
+    owners = np.zeros(len(areas), plane.dtype)
     owners[pieces.ravel()] = plane.ravel()
     owners[0] = 0
     areas[0] = 0
@@ -138,8 +139,17 @@ def _nearest(plane: Array, replaced: Array) -> Array:
     return np.asarray(plane[tuple(where)])
 
 
+def with_room(labels: Array) -> npt.NDArray[np.int32]:
+    """A copy as int32 in which every pixel could get an id of its own.
+
+    Ids that are too large for that become 1, 2, ..: they would wrap around to others.
+    """
+    most = np.iinfo(np.int32).max - labels.size
+    return renumber(labels) if int(labels.max(initial=0)) > most else labels.astype(np.int32)
+
+
 def separated(labels: Array, dims: int, sizes: float) -> Array:
-    made = labels.astype(np.int32)
+    made = with_room(labels)
     last = int(made.max())
     for index in np.ndindex(*labels.shape[: labels.ndim - dims]):
         pieces, areas, owners = pieces_of(labels[index])
@@ -151,7 +161,7 @@ def separated(labels: Array, dims: int, sizes: float) -> Array:
 
 
 def cut_at_necks(labels: Array, dims: int, sizes: float) -> Array:
-    made = labels.astype(np.int32)
+    made = with_room(labels)
     last = int(made.max())
     for index in np.ndindex(*labels.shape[: labels.ndim - dims]):
         pieces, areas, _ = pieces_of(labels[index])

@@ -1,0 +1,71 @@
+"""Whether there is memory for a network at all: found out before it is built.
+
+Without, the system may end the process, and nobody is told why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+
+from napari_unet.errors import UserError
+from napari_unet.networks import registry
+from napari_unet.prediction.device import choose_device, is_out_of_memory
+from napari_unet.training.presets import Preset
+
+COPIES = 4
+"""float32 numbers for each parameter, at least: itself, its average, gradient and momentum."""
+
+
+@contextmanager
+def room_for(
+    recipe: Preset, *, dims: int, channels: int, classes: int, device: str
+) -> Iterator[None]:
+    """The network of ``recipe`` is built inside.
+
+    Raises
+    ------
+    UserError
+        Its weights alone are too large to be trained on the device, or memory ran out.
+    """
+    with torch.device("meta"):
+        skeleton = registry.build(
+            recipe.network,
+            dims=dims,
+            in_channels=channels,
+            out_channels=classes,
+            arguments=recipe.arguments,
+        )
+    parameters = sum(p.numel() for p in skeleton.parameters())
+    needed, on = 4 * COPIES * parameters, choose_device(device)
+    there = available(on)
+    sentence = (
+        f"The network {recipe.network!r} has {parameters:,} parameters with these settings and "
+        f"does not fit into the memory: training needs {_gigabytes(needed)} or more, and "
+        f"{_gigabytes(there)} are free ({on.type}). Choose a smaller width or depth of it, or "
+        "another network."
+    )
+    if needed > there:
+        raise UserError(sentence)
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(sentence) from error
+
+
+def available(device: torch.device) -> int:
+    """Bytes that are free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return int(psutil.virtual_memory().available)
+
+
+def _gigabytes(number: int) -> str:
+    return f"{number / 2**30:,.1f} GB"
