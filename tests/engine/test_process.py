@@ -29,6 +29,7 @@ from napari_unet.engine.protocol import (
     StopTraining,
 )
 from napari_unet.errors import UserError
+from napari_unet.model import file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -113,6 +114,37 @@ time.sleep(600)
     assert list(tmp_path.glob("session-*"))
     EngineClient(tmp_path).close()
     assert not list(tmp_path.glob("session-*"))
+
+
+@posix
+def test_the_model_of_the_moment_is_kept_when_the_window_is_killed(tmp_path: Path) -> None:
+    script = """
+import sys
+from tests.engine.conftest import Driver, EngineClient, disks, strokes
+engine = Driver(EngineClient(sys.argv[1] + "/cache"))
+engine.client.start()
+image, mask = disks()
+engine.label(engine.open(image), strokes(mask))
+engine.start(checkpoint=sys.argv[1] + "/model.unet")
+while True:
+    print(engine.client.pid, engine.wait("training_progress").step, flush=True)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert parent.stdout is not None
+    step = 0
+    while step < 3:  # long before a checkpoint is due
+        pid, step = map(int, parent.stdout.readline().split())
+    assert not (tmp_path / "model.unet").exists()
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert eventually(lambda: gone(pid))
+    assert file.read_header(tmp_path / "model.unet").history.steps >= step
 
 
 @posix

@@ -16,8 +16,10 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QWidget
 from napari_unet.engine.client import EngineClient
 from napari_unet.networks import registry
 from napari_unet.plugin import main_dock
+from napari_unet.plugin import training_control as control
 from napari_unet.plugin.derived import class_layer, find
 from napari_unet.plugin.main_dock import MainDock
+from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
 from napari_unet.synthetic import touching_cells
 
@@ -156,6 +158,29 @@ def test_a_killed_engine_loses_neither_labels_nor_the_way_on(
     qtbot.waitUntil(lambda: session.training.phase == "training", timeout=60_000)
     click(dock, "stop")
     qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
+
+
+def test_a_reset_holds_when_the_project_is_opened_again(
+    dock: MainDock, train: Any, qtbot: Any
+) -> None:
+    session = dock.session
+    train()
+    click(dock, "stop")
+    qtbot.waitUntil(lambda: session.training.phase == "stopped", timeout=30_000)
+    step = session.training.step
+    folder = session.project.project.folder
+    click(dock, "reset")
+    qtbot.waitUntil(lambda: "set aside" in dock.message.text(), timeout=30_000)
+    session.project.close()
+    session.viewer.layers.clear()
+    open_project(session, folder)
+    assert not session.has_model
+    assert not session.training.losses
+    assert dock.findChild(QWidget, "train").text() == "Train"
+    [kept] = (folder / "earlier").glob("*.unet")
+    control.load_model(session, kept)
+    qtbot.waitUntil(lambda: session.has_model, timeout=30_000)
+    assert session.training.checkpoint_step == step
 
 
 def test_wrong_moves_are_one_sentence_each(dock: MainDock) -> None:

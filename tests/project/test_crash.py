@@ -165,3 +165,24 @@ def test_save_as_never_overwrites_and_never_nests(project: Project, picture: Pat
         project.save_as(picture.parent)
     with pytest.raises(UserError, match="inside the project"):
         project.save_as(project.folder / "copy")
+
+
+def test_half_written_models_are_removed_but_not_one_that_is_being_written(
+    tmp_path: Path, project: Project
+) -> None:
+    names = (".model.unet.0a1b2c3d.tmp", "history/.000001-step-0000001.unet.0a1b2c3d.tmp")
+    names = (*names, "images/image-1.npy.tmp-0a1b2c3d")
+    for name in names:
+        for old in (False, True):
+            path = project.folder / (name.replace("0a1b", "ffff") if old else name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"half")
+            if old:
+                os.utime(path, (0, 0))
+    with project.save_as(tmp_path / "copy") as copy:
+        assert not [path for path in copy.folder.rglob("*") if files.unfinished_file(path)]
+    project.close()
+    with Project.open(project.folder) as again:
+        left = [path for path in again.folder.rglob("*") if files.unfinished_file(path)]
+        assert len(left) == len(names)
+        assert not any("ffff" in path.name for path in left)

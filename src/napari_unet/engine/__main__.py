@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
+import time
 from queue import SimpleQueue
 
 import psutil
 
 from napari_unet.engine.channel import Outbox, claim_stdio, read_commands, watch_parent
-from napari_unet.engine.protocol import Command
+from napari_unet.engine.protocol import Command, Shutdown
+
+FAREWELL = 10.0
+"""Seconds that the engine has to keep the model when its GUI was killed."""
 
 NICENESS = 5
 """The window must never wait for the training. Measured on two cores with one kept busy by bursts
@@ -40,15 +45,25 @@ def main() -> None:
     commands, events = claim_stdio()
     inbox: SimpleQueue[Command] = SimpleQueue()
     outbox = Outbox(events)
+    serving = threading.Event()
+
+    def orphaned() -> None:
+        """The GUI is gone: what was trained is kept, as when it says goodbye."""
+        if serving.is_set():
+            inbox.put(Shutdown())
+            time.sleep(FAREWELL)
+        os._exit(0)
+
     # Before the imports, which take seconds in which the GUI may already be gone.
-    read_commands(commands, inbox, outbox, at_end=lambda: os._exit(0))
-    watch_parent(arguments.parent, at_end=lambda: os._exit(0))
+    read_commands(commands, inbox, outbox, at_end=orphaned)
+    watch_parent(arguments.parent, at_end=orphaned)
     be_modest()
 
     from napari_unet.engine.server import Server
     from napari_unet.engine.warm_up import warm_up
 
     outbox.put(warm_up())
+    serving.set()
     Server(inbox, outbox).run()
     outbox.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_unet.errors import UserError
 from napari_unet.project import images
 from napari_unet.project.document import Document, replaced
-from napari_unet.project.files import TEMPORARY, disk_error, sync_folder, unfinished_name
+from napari_unet.project.files import disk_error, sync_folder, unfinished_file, unfinished_name
 from napari_unet.project.schema import ImageRecord, ProjectFile
 from napari_unet.project.untitled import DOCUMENT
 
@@ -45,7 +45,7 @@ def _fill(growing: Path, source: Path, target: Path, state: ProjectFile) -> None
         copy = growing / path.relative_to(source)
         if path.is_dir():
             copy.mkdir()
-        elif TEMPORARY not in path.name and path.name not in ("lock", DOCUMENT):
+        elif not unfinished_file(path) and path.name not in ("lock", DOCUMENT):
             _copy_synced(path, copy)
     moved = tuple(_seen_from(target, record) for record in state.images)
     Document(growing / DOCUMENT, replaced(state, {"images": moved})).write()

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -94,9 +95,19 @@ def inside(folder: Path, *parts: str) -> Path:
     return path
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete the unfinished files that a killed process left in ``folder``."""
-    for path in folder.iterdir():
-        if TEMPORARY in path.name and path.is_file():
-            with suppress(OSError):
+def unfinished_file(path: Path) -> bool:
+    """Whether a name is that of a file, or of a model, that is being written."""
+    return TEMPORARY in path.name or (path.name.startswith(".") and path.name.endswith(".tmp"))
+
+
+def remove_leftovers(folder: Path, older: float = 0) -> None:
+    """Delete the unfinished files that a killed process left in ``folder``, if there is one.
+
+    ``older``: seconds; what somebody may still be writing stays.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            if not unfinished_file(path) or not path.is_file():
+                continue
+            if time.time() - path.stat().st_mtime >= older:
                 path.unlink()

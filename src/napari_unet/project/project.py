@@ -110,7 +110,9 @@ class Project(LabelPart):
             lock.release()
             raise
         try:
-            remove_leftovers(folder)
+            # Models are written by the engine, which lives a moment longer than its window.
+            for part in (".", "history", "earlier", "images"):
+                remove_leftovers(folder / part, older=60)
             project._open_labels()
             project._check_images()
         except BaseException:
