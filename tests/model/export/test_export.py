@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from napari_unet.cli import app
 from napari_unet.errors import UserError
+from napari_unet.images.image import Image
 from napari_unet.model.export import FORMATS, check_packages, exporting, graphs
 from napari_unet.model.export.about import About
 from napari_unet.model.export.exporting import export
@@ -173,6 +174,37 @@ def test_every_network_can_be_exported(one: NetworkSpec, dims: int) -> None:
     whole = WholeModel(network, None, dims)
     assert to_onnx(whole, 1, sizes).sizes == sizes
     assert to_torchscript(whole, 1, sizes).sizes == sizes
+
+
+@pytest.mark.parametrize("network", ["unet", "multimodal_unet"])
+def test_pixels_that_are_no_numbers_and_missing_channels_are_as_with_us(
+    network: str, tmp_path: Path
+) -> None:
+    import onnx
+    import onnxruntime
+
+    one = model(channels=2)
+    if network == "multimodal_unet":
+        arguments = {"width": 2, "depth": 1}
+        built = registry.build(network, dims=2, in_channels=2, out_channels=3, arguments=arguments)
+        header = one.header.model_copy(update={"network": network, "arguments": arguments})
+        one = Model(header, built.eval())
+    done = export(one, "onnx", tmp_path / "m.onnx", ABOUT)
+    session = onnxruntime.InferenceSession(done.path, providers=["CPUExecutionProvider"])
+    spoilt = grey(one, 32, 32).astype(np.float32)
+    spoilt[0, 5:9, 5:9] = np.nan
+    spoilt[1, 20, 20], spoilt[0, 20, 3] = np.inf, -np.inf
+    missing = grey(one, 32, 32).astype(np.float32)
+    missing[1] = np.nan
+    for image in (spoilt, missing):
+        (found,) = session.run(None, {"input": image[None]})
+        x = one.normalisation(Image("image", image, "cyx")).apply(image)
+        with torch.no_grad():
+            expected = one.network(torch.from_numpy(x)[None]).softmax(1).numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    told = {p.key: p.value for p in onnx.load(done.path).metadata_props}
+    for said in (told["input"], " ".join(done.notes)):
+        assert ("must be filled with NaN" in said) == (network == "multimodal_unet")
 
 
 def test_a_second_look_stays_at_home_and_that_is_said(tmp_path: Path) -> None:

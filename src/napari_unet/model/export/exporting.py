@@ -24,7 +24,7 @@ from napari_unet.model.export.graphs import (
 from napari_unet.model.export.package import check_package, entries, package_sizes
 from napari_unet.model.export.reference import Reference
 from napari_unet.model.export.sizes import PieceSizes, piece_sizes
-from napari_unet.model.export.texts import onnx_metadata
+from napari_unet.model.export.texts import MISSING, onnx_metadata, takes_missing
 from napari_unet.model.model import Model
 
 ONE_LOOK = (
@@ -65,6 +65,8 @@ def export(model: Model, format: str, out: str | Path, about: About) -> Exported
     more = [ONE_LOOK] if model.second_look else []
     if model.enlarges:
         more.append(OWN_SIZE)
+    if takes_missing(model.header):
+        more.append(MISSING)
     return replace(made, notes=(*made.notes, *more))
 
 
@@ -76,7 +78,7 @@ def _onnx(model: Model, path: Path, about: About) -> Exported:
     header = model.header
     record = header.normalisation
     inside = Normalisation("training", record.low, record.high)
-    whole = WholeModel(model.network, inside if record.method == "training" else None, header.dims)
+    whole = _whole(model, inside if record.method == "training" else None)
     graph = to_onnx(whole, header.in_channels, piece_sizes(model.geometry))
     reference = Reference(model)
 
@@ -90,9 +92,14 @@ def _onnx(model: Model, path: Path, about: About) -> Exported:
     return Exported(path, graph.sizes.describe(), (line,))
 
 
+def _whole(model: Model, normalisation: Normalisation | None) -> WholeModel:
+    missing = takes_missing(model.header)
+    return WholeModel(model.network, normalisation, model.header.dims, takes_missing=missing)
+
+
 def _bioimageio(model: Model, path: Path, about: About) -> Exported:
     header = model.header
-    whole = WholeModel(model.network, None, header.dims)
+    whole = _whole(model, None)
     wanted = piece_sizes(model.geometry)
     graphs, left_out = _graphs(whole, header.in_channels, wanted)
     sizes = package_sizes(graphs)

@@ -33,13 +33,24 @@ _Dynamic = tuple[bool, bool]  # whether batch and size are free
 
 
 class WholeModel(nn.Module):
-    """Grey values (or normalised ones) (B, C, *spatial) to probabilities (B, class, *spatial)."""
+    """Grey values (or normalised ones) (B, C, *spatial) to probabilities (B, class, *spatial).
+
+    Pixels that are no number, or infinite, count as 0 after normalisation, as with us; where
+    ``takes_missing``, the network sees itself to those that are no number.
+    """
 
     low: Tensor
     gain: Tensor
     offset: Tensor
 
-    def __init__(self, network: nn.Module, normalisation: Normalisation | None, dims: int) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        normalisation: Normalisation | None,
+        dims: int,
+        *,
+        takes_missing: bool = False,
+    ) -> None:
         super().__init__()
         # A copy: the predictor lays out the weights of the original for speed, which would show.
         self.network = copy.deepcopy(network).to(
@@ -48,6 +59,7 @@ class WholeModel(nn.Module):
             memory_format=torch.contiguous_format,  # type: ignore[call-overload]
         )
         replace_group_norms(self.network)
+        self.takes_missing = takes_missing
         self.normalised = normalisation is not None
         if normalisation is not None:
             shape = (1, -1) + (1,) * dims
@@ -63,6 +75,8 @@ class WholeModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.normalised:
             x = (x - self.low) * self.gain + self.offset
+        kept = x.isinf().logical_not() if self.takes_missing else x.isfinite()
+        x = torch.where(kept, x, 0.0)
         return torch.softmax(self.network(x), 1)
 
 

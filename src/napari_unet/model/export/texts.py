@@ -15,6 +15,16 @@ _OF_IMAGE = (
     "The percentiles 1 and 99 of each channel of the image as a whole become -1 and 1, linearly."
 )
 
+MISSING = (
+    "A channel that is missing from an image must be filled with NaN: only this package takes one "
+    "that holds a single value for missing."
+)
+"""Of networks that can do without some of their channels."""
+
+
+def takes_missing(header: Header) -> bool:
+    return registry.spec(header.network).takes_missing
+
 
 def readme(header: Header, sizes: PieceSizes, about: About) -> str:
     """``README.md`` of a package: what it does, what it takes, how good it was."""
@@ -28,7 +38,7 @@ def readme(header: Header, sizes: PieceSizes, about: About) -> str:
         "## Input and output",
         f"Float32 grey values, {header.in_channels} channel(s), {sizes.describe()}. They are "
         f"normalised as rdf.yaml says. The output holds the probabilities of {', '.join(names)}, "
-        f"in this order.{_rim(sizes)}",
+        f"in this order.{_rim(sizes)}{_missing(header)}",
         "## Validation",
         _validation(header),
         "To validate it on images of your own, predict them and compare with labels that the model "
@@ -56,7 +66,7 @@ def onnx_metadata(header: Header, sizes: PieceSizes, about: About) -> dict[str, 
         "axes": f"bc{header.spatial_axes}",
         "spacing": header.spacing,
         "classes": [c.name for c in header.classes],
-        "input": input_,
+        "input": f"{input_}{_missing(header)}",
         "output": f"Probability of each class.{_rim(sizes)}",
         "normalisation": {**header.normalisation.model_dump(mode="json"), "inside": inside},
         "input_size": {"min": sizes.least, "step": sizes.step, "only": sizes.fixed},
@@ -73,6 +83,10 @@ def _validation(header: Header) -> str:
         for c, iou in zip(header.classes, header.history.validation[-1].iou, strict=False)
     )
     return f"Intersection over union on what was held out from the training: {values}."
+
+
+def _missing(header: Header) -> str:
+    return f" {MISSING}" if takes_missing(header) else ""
 
 
 def _rim(sizes: PieceSizes) -> str:
