@@ -79,6 +79,17 @@ def test_measured_once_and_written_down(
     assert model.predictor("cpu").way.folded
 
 
+def test_measured_once_where_nothing_can_be_written_down(
+    model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("")  # where the folder should be
+    made = choose(monkeypatch, Way("float32", channels_last=False, folded=True))
+    for name in ("one", "two"):
+        described(image, tmp_path / name, model)
+    assert made == [1]
+    assert model.predictor("cpu").way.folded
+
+
 def test_too_slow_to_measure_means_the_rule_and_no_second_try(
     model: Model, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

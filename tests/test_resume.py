@@ -374,6 +374,18 @@ def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_lost(
     assert "20 of" in " ".join(run(place, tmp_path)[0].notes)
 
 
+def test_a_disk_that_has_room_for_the_outputs_and_nothing_more(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Unfinished) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Unfinished, "ready", full)
+    with pytest.raises(UserError, match="cannot be written: No space left"):
+        run(place, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_tile_is_done_only_when_it_is_on_the_disk(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

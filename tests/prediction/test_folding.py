@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from without_float64 import on_apple_gpu
 
 from napari_unet.networks import registry
 from napari_unet.prediction.folding import fold, foldable
@@ -45,6 +46,15 @@ def test_the_result_is_the_same(dims: int) -> None:
     assert foldable(folded) == 0
     assert not [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm3d)]
     torch.testing.assert_close(folded(x), network(x), rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_apple_gpus_know_no_float64() -> None:
+    network, x = unet(), torch.rand(1, 1, 16, 16)
+    expected = fold(network)(x)
+    folded = fold(on_apple_gpu(unet()))
+    assert not foldable(folded)
+    torch.testing.assert_close(folded(x).cpu(), expected)
 
 
 def test_the_network_stays_as_it_is() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from without_float64 import on_apple_gpu
 
 from napari_unet.errors import UserError
 from napari_unet.networks import registry
@@ -90,6 +91,15 @@ def test_norms_are_those_of_what_the_next_layer_sees(
     with torch.no_grad():
         expected = block(x).flatten(2).norm(dim=2).mean(0)
     np.testing.assert_allclose(norms[1], expected, rtol=1e-5)
+
+
+def test_norms_on_apple_gpus_which_know_no_float64() -> None:
+    name, dims, arguments = CASES[0]
+    network, x = made(name, dims, arguments), an_image(name, dims, arguments)
+    expected = activation_norms(network, wiring_of(network), [x])
+    found = activation_norms(on_apple_gpu(network), wiring_of(network), [x])
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other)
 
 
 def test_the_u_net_that_lean_u_net_prunes() -> None:

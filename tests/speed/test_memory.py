@@ -62,12 +62,20 @@ def test_it_stays_small(file: Path) -> None:
     assert memory.recall("5") == {"n": 5}
 
 
-def test_a_folder_that_cannot_be_written_is_no_failure(
+def test_what_cannot_be_written_is_known_in_this_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv(memory.VARIABLE, str(tmp_path / "file" / "speed.json"))
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    monkeypatch.setenv(memory.VARIABLE, str(in_the_way / "speed.json"))
     memory.remember("a", {"way": 1})
+    memory.remember("b", {"way": 2})
+    assert memory.recall("a") == {"way": 1}
+    in_the_way.unlink()
+    memory.remember("b", {"way": 3})
+    entries = json.loads((in_the_way / "speed.json").read_text())["entries"]
+    assert entries == {"a": {"way": 1}, "b": {"way": 3}}
+    (in_the_way / "speed.json").unlink()
     assert memory.recall("a") is None
 
 

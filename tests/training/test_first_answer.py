@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from small_training import labelled, make_trainer, recipe
 from torch import nn
 from torch.nn.functional import cross_entropy
+from without_float64 import WithoutFloat64
 
 from napari_unet.images.image import Image
 from napari_unet.networks import registry
@@ -96,6 +97,12 @@ def test_only_the_last_layer_changes_and_it_answers() -> None:
     changed = {k for k, v in network.named_parameters() if not torch.equal(v, before[k])}
     assert changed == {"head.weight", "head.bias"}
     assert float(cross_entropy(network(batch.images), batch.classes).detach()) < 0.8 * at_first
+
+
+def test_apple_gpus_know_no_float64() -> None:
+    network, batch = network_and_batch(2)
+    weights = batch.weights.as_subclass(WithoutFloat64)  # type: ignore[no-untyped-call]
+    assert fit(network, Batch(batch.images, batch.classes, weights))
 
 
 def test_there_is_nothing_to_fit() -> None:

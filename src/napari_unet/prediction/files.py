@@ -90,7 +90,8 @@ class PredictionFiles:
             if unfinished is None or not unfinished.resumed or not self._go_on():
                 self._open_all(resume=False)
             if unfinished is not None:
-                unfinished.ready()
+                with explained(unfinished.folder):
+                    unfinished.ready()
         except BaseException:
             if unfinished is not None and not unfinished.resumed:
                 for file in self._all():

@@ -68,17 +68,21 @@ def _take_in(convolution: nn.Module, norm: nn.Module) -> None:
     assert isinstance(norm, _BatchNorm)
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    factor = (norm.running_var.double() + norm.eps).rsqrt()
+    factor = (_exactly(norm.running_var) + norm.eps).rsqrt()
     if norm.weight is not None:
-        factor = factor * norm.weight.double()
-    bias = -norm.running_mean.double()
+        factor = factor * _exactly(norm.weight)
+    bias = -_exactly(norm.running_mean)
     if convolution.bias is not None:
-        bias = bias + convolution.bias.double()
+        bias = bias + _exactly(convolution.bias)
     bias = bias * factor
     if norm.bias is not None:
-        bias = bias + norm.bias.double()
-    shape = (-1, *([1] * (convolution.weight.dim() - 1)))
-    weight = convolution.weight.double() * factor.view(shape)
-    kind = convolution.weight.dtype
-    convolution.weight = nn.Parameter(weight.to(kind), requires_grad=False)
-    convolution.bias = nn.Parameter(bias.to(kind), requires_grad=False)
+        bias = bias + _exactly(norm.bias)
+    old = convolution.weight
+    weight = old * factor.to(old).view(-1, *([1] * (old.dim() - 1)))
+    convolution.weight = nn.Parameter(weight, requires_grad=False)
+    convolution.bias = nn.Parameter(bias.to(old), requires_grad=False)
+
+
+def _exactly(values: torch.Tensor) -> torch.Tensor:
+    """In float64, which Apple GPUs do not know: on the CPU, for these are few numbers."""
+    return values.cpu().double()

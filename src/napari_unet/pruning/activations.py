@@ -27,8 +27,9 @@ def activation_norms(
 
     def watch(place: int, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def look(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            # At once: an in-place ReLU behind may overwrite it.
-            sums[place] = sums[place] + output.double().flatten(2).norm(dim=2).sum(0).cpu()
+            # At once: an in-place ReLU behind may overwrite it. Apple GPUs know no float64.
+            norms = output.float().flatten(2).norm(dim=2)
+            sums[place] = sums[place] + norms.cpu().double().sum(0)
 
         return module.register_forward_hook(look)
 

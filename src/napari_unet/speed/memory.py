@@ -1,7 +1,7 @@
 """What was measured on this machine: a small JSON file in the user's cache folder. Free of torch.
 
-It is a convenience: a file that is missing, damaged, foreign or not writable means that nothing was
-measured, never a failure.
+It is a convenience: a file that is missing, damaged or foreign means that nothing was measured, and
+one that cannot be written that it is known in this process only; never a failure.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ KEPT = 100
 LARGEST = 2**20
 """Bytes of a file that can be ours."""
 
+_unwritten: dict[Path, dict[str, dict[str, Any]]] = {}
+"""By file, what it could not take: a folder of images is not measured anew for each of them."""
+
 
 def switched_off() -> bool:
     """Whether the user wants nothing to be measured."""
@@ -41,19 +44,20 @@ def recall(key: str) -> dict[str, Any] | None:
     """The entry of ``key``, if there is one."""
     if switched_off():
         return None
-    return _entries().get(key)
+    return _unwritten.get(path(), {}).get(key) or _entries().get(key)
 
 
 def remember(key: str, entry: dict[str, Any]) -> None:
     """Keep ``entry``, JSON-able, under ``key`` in place of an older one."""
     if switched_off():
         return
-    entries = _entries()
+    target = path()
+    entries = _entries() | _unwritten.get(target, {})
     entries.pop(key, None)
     entries[key] = entry
     kept = dict(list(entries.items())[-KEPT:])
     text = json.dumps({"version": VERSION, "entries": kept}, indent=1)
-    target = path()
+    _unwritten.setdefault(target, {})[key] = entry
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
         # A name of its own: two engines may write at once, the last one wins.
@@ -65,6 +69,7 @@ def remember(key: str, entry: dict[str, Any]) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+        del _unwritten[target]
 
 
 def _entries() -> dict[str, dict[str, Any]]:

@@ -92,7 +92,8 @@ def fit_last_layer(
         return False
     features = _features(network, head, batches, precision, layout)
     classes = torch.cat([b.classes[b.weights > 0] for b in batches]).cpu()
-    weights = torch.cat([b.weights[b.weights > 0] for b in batches]).double().cpu()
+    # On the CPU first: Apple GPUs know no float64.
+    weights = torch.cat([b.weights[b.weights > 0] for b in batches]).cpu().double()
     if len(classes.unique()) < 2 or not bool(features.isfinite().all()):  # type: ignore[no-untyped-call]
         return False
     if len(classes) > MOST_PIXELS:
