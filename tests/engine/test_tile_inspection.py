@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from small_models import make_model
 
 from napari_unet.engine.inspecting import FindSuspects, InspectTile
 from napari_unet.engine.parcels import unpack
-from napari_unet.engine.protocol import Predict
-from napari_unet.engine.suspects import contradictions
-from napari_unet.engine.tile_inspection import look_through, tile_of
+from napari_unet.engine.protocol import ArrayRef, Predict
+from napari_unet.engine.suspects import contradictions, find_suspects
+from napari_unet.engine.tile_inspection import inspect_tile, look_through, tile_of
+from napari_unet.engine.workspace import Workspace
+from napari_unet.errors import UserError
+from napari_unet.images.image import Image
 from napari_unet.images.tiling import Box, read_mirrored
 from napari_unet.networks import registry
 from napari_unet.prediction.predictor import Predictor
@@ -135,6 +140,19 @@ def test_contradictions_are_regions_not_outlines() -> None:
     assert mask[30:38, 40:50].all()
     classes[30:38, 40:50] = 255  # not labelled: nothing to contradict
     assert contradictions(probability, classes, ()) == []
+
+
+@pytest.mark.parametrize("inspect", [find_suspects, inspect_tile])
+def test_of_volumes_it_is_said_that_only_planes_can_be_looked_at(inspect: Any) -> None:
+    model, volume = make_model("unet", 3, width=4, depth=2), np.zeros((4, 16, 16), np.uint8)
+    workspace = Workspace()
+    workspace.images["v"] = Image("v", volume, "zyx", 3)
+    asked: Any = FindSuspects(job="s", image="v")
+    if inspect is inspect_tile:
+        ref = ArrayRef(kind="npy", path="none")
+        asked = InspectTile(job="s", image="v", index=(), point=(1, 1), tile=32, parcel=ref)
+    with pytest.raises(UserError, match="planes"):
+        list(inspect(asked, workspace, SimpleNamespace(model=lambda: model)))
 
 
 def test_a_forgotten_disk_is_found(engine: Any) -> None:

@@ -36,6 +36,8 @@ def find_suspects(command: FindSuspects, workspace: Workspace, source: TrainingS
     """Predict the labelled planes; list regions and tiles by loss, the worst first."""
     model = source.model()
     image = model.as_image(workspace.image(command.image))
+    if len(image.spatial_shape) != 2:
+        raise UserError("Labels that look wrong are looked for in planes only, not in volumes.")
     predictor = model.predictor(source.device, source.precision)
     recipe, balance = recipe_of(source)
     found: list[dict[str, Any]] = []

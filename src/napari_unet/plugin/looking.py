@@ -63,6 +63,11 @@ class Looking:
                 session.tell("error", entry.problem)
         if not entry.ready:
             return None
+        return self.part_of(entry)
+
+    def part_of(self, entry: ImageEntry) -> Place:
+        """What is on screen of an image: a part of a plane, or of a volume a box one plane thick."""
+        session = self._session
         if session.engine_dims(entry) == 3:
             return entry.id, *visible_part(session.viewer, entry, self._halo())
         return entry.id, current_index(session.viewer, entry), visible_box(entry)

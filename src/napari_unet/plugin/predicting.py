@@ -48,7 +48,7 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool | None
     """Predict all planes of an image into its layers. Raises UserError."""
     needs_model(session)
     names = {"classes", *(session.shown & {"objects", "probability", "uncertainty"})}
-    image = _seen(session, entry)
+    image = seen(session, entry)
     leading, spatial = image.leading_shape, image.spatial_shape
     wanted = {name: ((*leading, *spatial), DTYPES[name]) for name in sorted(names)}
     if "probability" in wanted:
@@ -73,7 +73,7 @@ def predict_image(session: Session, entry: ImageEntry, *, rotations: bool | None
     return job
 
 
-def _seen(session: Session, entry: ImageEntry) -> Image:
+def seen(session: Session, entry: ImageEntry) -> Image:
     """The image as the engine sees it."""
     return entry.volume() if session.engine_dims(entry) == 3 else entry.image
 
@@ -194,7 +194,7 @@ def show_boundary_weights(session: Session, entry: ImageEntry) -> None:
         raise UserError("Boundary weights are made from labels: make or choose labels first.")
     session.flush()
     index = session.engine_index(entry, current_index(session.viewer, entry))
-    shape = _seen(session, entry).spatial_shape
+    shape = seen(session, entry).spatial_shape
     made = outputs.allocate(session, entry, {"weights": (shape, np.float32)})
     made.arrays["index"] = index
     recipe = recipe_of(session)
@@ -264,7 +264,7 @@ def show_tiles(session: Session, entry: ImageEntry) -> Any:
 
 def plan(session: Session, entry: ImageEntry, index: tuple[int, ...]) -> list[TileRow]:
     """The tiles that predicting this plane will take, before anything is predicted."""
-    recipe, image = recipe_of(session), _seen(session, entry)
+    recipe, image = recipe_of(session), seen(session, entry)
     bare = registry.geometry(recipe.network, recipe.arguments, image.dims)
     geometry = bare.predicting(recipe.second_look)
     shape = image.spatial_shape

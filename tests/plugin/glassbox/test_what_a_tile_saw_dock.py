@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton, QTableWidget
 
+from napari_unet.errors import UserError
 from napari_unet.plugin import training_control as control
 from napari_unet.plugin.derived import find
 from napari_unet.plugin.inspectors.suspect_list import label_value, pixels_of
@@ -45,6 +46,10 @@ def test_a_click_and_a_wrong_label(lively: Any, qtbot: Any) -> None:
     dock.findChild(QPushButton, "pick_tile").click()
     click(dock, 40.0, 50.0)
     assert any("no model" in text for text in said)
+    dock.suspects.title.setText("Looking ...")
+    dock.failed(UserError("The engine died."))
+    assert dock.suspects.title.text() == ""
+    assert dock.message.text() == "The engine died."
     # A cell is forgotten: it is labelled as background.
     layer = lively.labels[entry.id].layer
     sizes = np.bincount(layer.data.ravel())

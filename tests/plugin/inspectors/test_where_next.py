@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QPushButton
 
-from napari_unet.engine.protocol import JobFailed, JobFinished
+from napari_unet.engine.protocol import EngineDied, JobFailed, JobFinished
 from napari_unet.plugin import main_dock
 from napari_unet.plugin.derived import find
 from napari_unet.plugin.inspectors import where_next
@@ -128,7 +128,50 @@ def test_wrong_moves_are_one_sentence(dock: WhereNextDock, qtbot: Any) -> None:
     [command] = dock.session.engine.of("predict")  # type: ignore[attr-defined]
     dock.session.handle(JobFailed(job=command.job, message="There is no model yet."))
     assert not dock.busy
-    assert dock.summary.text() == "There is no model yet."
+    assert dock.message.text() == "There is no model yet."
     dock.release()
     assert not any(str(key).endswith("Shift+N") for key in dock.viewer.keymap)
     assert KEY.endswith("N")
+
+
+@pytest.mark.parametrize("how", ["the engine dies", "cancelled before it is read"])
+def test_it_can_be_asked_again_whatever_ended_it(
+    dock: WhereNextDock, qtbot: Any, how: str
+) -> None:
+    session = dock.session
+    entry = session.use_image(dock.viewer.layers["cells"])
+    session.has_model = True
+    click(dock, "look")
+    assert dock.busy
+    if how == "the engine dies":
+        session.handle(EngineDied(message="The engine died."))
+    else:
+        [job] = session.jobs
+        session.drop_job(job)
+    assert not dock.busy
+    assert dock.summary.text() == ""
+    assert "engine died" in dock.message.text() or "cancelled" in dock.message.text()
+    session.has_model, entry.ready = True, True
+    click(dock, "look")
+    answer(dock, qtbot)
+    assert dock.suggestions
+    assert dock.message.text() == ""
+
+
+def test_planes_of_a_volume_are_ranked_from_its_one_prediction(
+    dock: WhereNextDock, qtbot: Any
+) -> None:
+    session = dock.session
+    session.use_image(dock.viewer.layers["cells"], "zyx")
+    session.dims, session.has_model = 3, True
+    dock.advice.setCurrentText("uncertain")
+    click(dock, "look")
+    [command] = session.engine.of("predict")  # type: ignore[attr-defined]
+    array = session.engine.arrays[command.outputs["probability"].path]  # type: ignore[attr-defined]
+    assert array.shape == (2, 2, 128, 160)  # class, z, y, x
+    array[0], array[1] = 0.999, 0.001
+    array[:, 1, 96:, 128:] = 0.5
+    session.handle(JobFinished(job=command.job))
+    qtbot.waitUntil(lambda: not dock.busy, timeout=20_000)
+    assert dock.suggestions[0].index == (1,)
+    assert dock.suggestions[0].box == ((96, 128), (128, 160))

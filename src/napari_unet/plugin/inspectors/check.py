@@ -278,6 +278,14 @@ class CheckDock(InspectorDock):
             classes=tuple(classes),
             device=session.device,
         )
+        if self._job in session.jobs:  # also where the engine dies, or the user cancels
+            session.jobs[self._job].refused = self._refused
+        else:
+            self.measured.hide()
+
+    def _refused(self, message: str) -> None:
+        if not self.released:
+            self.measured.setText(message)
 
     def _job_ended(self, event: Any) -> None:
         if event.job == self._job:

@@ -105,6 +105,10 @@ class SuspectList(QWidget):
         else:
             self.title.setText(f"These {count} labels look wrong: a click goes there.")
 
+    def failed(self) -> None:
+        """Nothing is looked for any more."""
+        self.title.setText("")
+
     def _key(self, suspect: dict[str, Any]) -> tuple[Any, ...]:
         return (self._image, *suspect["index"], *(p // 4 for p in suspect["place"]))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.utils.transforms import Affine
 
 from napari_unet.engine.protocol import ClassInfo
 from napari_unet.plugin import derived
@@ -67,13 +68,9 @@ def _put(
     classes: Sequence[ClassInfo],
 ) -> None:
     place = derived.placement(entry)
-    start = np.array([*index, *(a for a, _ in box)], float)
-    if "rotate" in place:
-        turn = np.asarray(place["rotate"], float)
-        start = turn @ (np.array(place["scale"]) * start)
-    else:
-        start = np.array(place["scale"]) * start
-    place["translate"] = list(np.array(place["translate"]) + start)
+    start = [*index, *(a for a, _ in box)]
+    linear = {k: place[k] for k in ("scale", "translate", "rotate", "shear") if k in place}
+    place["translate"] = [float(v) for v in Affine(**linear, ndim=len(start))(start)]
     data = data.reshape(*(1 for _ in index), *data.shape)
     old = derived.find(viewer, entry, f"tile {name}")
     visible = name in SHOWN

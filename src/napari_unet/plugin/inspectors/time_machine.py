@@ -20,7 +20,6 @@ from napari_unet.plugin import training_control as control
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.inspectors.asking import Asker
 from napari_unet.plugin.inspectors.inspector_dock import InspectorDock
-from napari_unet.plugin.visible import current_index, visible_box
 from napari_unet.plugin.widgets import button, words
 
 WIPE = 100
@@ -141,7 +140,7 @@ class TimeMachineDock(InspectorDock):
         entry, one = self.image(), self.chosen
         if entry is None or one is None or not entry.ready:
             return
-        place = (entry.id, current_index(self.viewer, entry), visible_box(entry))
+        place = session.looking.part_of(entry)
         if (one.path, place) != self._asked and not self.asker.busy:
             self._asked = (one.path, place)
             self._ask(entry, one, place)

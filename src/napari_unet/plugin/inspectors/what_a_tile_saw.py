@@ -126,6 +126,11 @@ class WhatATileSawDock(InspectorDock):
             tile=tile_size(entry),
         )
 
+    def failed(self, error: Exception) -> None:
+        """What was asked for does not come."""
+        self.suspects.failed()
+        super().failed(error)
+
     # ------------------------------------------------------------ showing
 
     def _show(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,19 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QListWidget, QSpinBox
 
 from napari_unet.annotations.kinds import UNLABELLED
-from napari_unet.engine.protocol import Index, JobFinished, Predict
+from napari_unet.engine.protocol import Index, Predict
 from napari_unet.errors import UserError
 from napari_unet.guidance import Suggestion, Weights, draw, is_crowded, rank_planes, terms_of
 from napari_unet.guidance.terms import features_of, labelled_features
 from napari_unet.plugin import derived
 from napari_unet.plugin.correcting import class_map
 from napari_unet.plugin.images import ImageEntry
+from napari_unet.plugin.inspectors.asking import Asker
 from napari_unet.plugin.inspectors.going import go_to
 from napari_unet.plugin.inspectors.inspector_dock import InspectorDock
 from napari_unet.plugin.labels import LabelEntry
-from napari_unet.plugin.training_control import needs_model, start_job
+from napari_unet.plugin.predicting import seen
+from napari_unet.plugin.training_control import needs_model
 from napari_unet.plugin.widgets import button, words
 
 KEY = "Control-Shift-N"
@@ -49,10 +52,9 @@ class WhereNextDock(InspectorDock):
         self.suggestions: list[Suggestion] = []
         self.entry: ImageEntry | None = None
         self.at = -1
-        self._job = ""
+        self.asker = Asker(self)
         self._ref: Any = None
         self._array: Any = None
-        self._indices: list[Index] = []
         self.busy = False
         self.advice = QComboBox()
         self.advice.setObjectName("advice")
@@ -75,7 +77,6 @@ class WhereNextDock(InspectorDock):
         self.summary = words("Train a little, then press Look.")
         self.summary.setObjectName("where_next_summary")
         self._build()
-        self.listen(self.session.job_ended, self._job_ended)
         self.viewer.bind_key(KEY, self._key, overwrite=True)
 
     def _build(self) -> None:
@@ -112,57 +113,59 @@ class WhereNextDock(InspectorDock):
             raise UserError("Open an image first.")
         if self.busy:
             return
-        n_classes, spatial = session.model_classes, entry.image.spatial_shape
-        shape = (*entry.image.leading_shape, n_classes, *spatial)
+        image = seen(session, entry)
+        shape = (*image.leading_shape, session.model_classes, *image.spatial_shape)
         if np.prod(shape, dtype=float) > LARGEST:
             raise UserError(
                 f"{entry.name} is too large to be predicted whole here: go on with a part of it, "
                 "or with fewer planes."
             )
         self._ref, self._array = session.engine.allocate(shape, np.float32)
-        self._indices = list(entry.image.indices())
         self.entry, self.busy = entry, True
+        self.say("")
         self.summary.setText("Predicting ...")
-        self._job = start_job(
-            session,
+        self.asker.ask(
             f"Where next in {entry.name}",
             Predict,
-            cancellable=True,
+            self._predicted,
             needs=entry,
+            cancellable=True,
             image=entry.id,
             outputs={"probability": self._ref},
+            own_size=session.own_size,
         )
+        if not self.asker.busy:  # it could not be asked
+            self._end()
 
-    def _job_ended(self, event: Any) -> None:
-        if event.job != self._job or self.entry is None:
-            return
-        self._job = ""
-        if not isinstance(event, JobFinished):
-            self.busy = False
-            self.summary.setText("" if event.cancelled else event.message)
-            self.session.engine.release(self._ref)
-            return
-        entry, array, indices = self.entry, self._array, self._indices
+    def _predicted(self, result: dict[str, Any]) -> None:
+        entry, array = self.entry, self._array
+        assert entry is not None
+        volumes = self.session.engine_dims(entry) == 3
         one = self.session.labels.get(entry.id)
         advice, side = self.advice.currentText(), self.side.value()
         names = [c.name for c in self.session.classes]
+
+        def plane(index: Index) -> Any:
+            return array[index[:-1]][:, index[-1]] if volumes else array[index]
+
         self.summary.setText("Ranking ...")
-        self.in_background(
-            lambda: _ranked(entry, array, one, indices, side, advice, names), self._show
-        )
+        self.in_background(lambda: _ranked(entry, plane, one, side, advice, names), self._show)
 
     def failed(self, error: Exception) -> None:
         """Nothing is under way any more."""
-        if self.busy:
-            self.busy, self._array = False, None
-            self.session.engine.release(self._ref)
-        self.summary.setText("")
+        self._end()
         super().failed(error)
 
+    def _end(self) -> None:
+        if self.busy:
+            self.busy, self._array = False, None
+            if not self.session.closed:
+                self.session.engine.release(self._ref)
+        self.summary.setText("")
+
     def _show(self, suggestions: list[Suggestion]) -> None:
-        self.session.engine.release(self._ref)
-        self._array = None
-        self.suggestions, self.busy, self.at = suggestions, False, -1
+        self._end()
+        self.suggestions, self.at = suggestions, -1
         self.list.blockSignals(True)
         self.list.clear()
         for number, one in enumerate(suggestions, 1):
@@ -226,19 +229,21 @@ class WhereNextDock(InspectorDock):
         """Let go of the key too."""
         if not self.released and self._key in self.viewer.keymap.values():
             self.viewer.bind_key(KEY, None, overwrite=True)
+        if not self.released and self.asker.busy:  # nobody will read the answer
+            self._end()
         super().release()
 
 
 def _ranked(
     entry: ImageEntry,
-    array: Any,
+    predicted: Callable[[Index], Any],
     one: LabelEntry | None,
-    indices: list[Index],
     side: int,
     advice: str,
     names: list[str],
 ) -> list[Suggestion]:
-    """Everything that takes time; in a thread."""
+    """Everything that takes time; in a thread. ``predicted``: probability (class, y, x) of a plane."""
+    indices = list(entry.image.indices())
     whole = tuple((0, n) for n in entry.image.spatial_shape)
     maps = {
         i: class_map(one, i, whole)
@@ -258,7 +263,7 @@ def _ranked(
     planes = []
     for index in indices:
         image = entry.image.read(index) if wanted else None
-        probability = np.array(array[index])
+        probability = np.array(predicted(index))
         terms = terms_of(probability, maps[index], image, side=side, labelled=counts, known=known)
         planes.append((index, terms))
     if weights is None or (advice == AUTOMATIC and is_crowded(planes)):
