@@ -282,7 +282,13 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         (("predict", "model.unet", "wrong/rgb.tif", "--out", "new"), "1 channel, rgb has 3"),
         (("predict", "model.unet", "wrong/corrupt.tif", "--out", "new"), "corrupt.tif cannot be"),
         (("predict", "model.unet", "wrong/text.png", "--out", "new"), "text.png cannot be read"),
-        (("predict", "model.unet", "images", "--out", "model.unet"), "model.unet"),
+        (
+            ("predict", "model.unet", "images", "--out", "model.unet"),
+            "model.unet is a file: give --out a",
+        ),
+        (("predict", "model.unet", "images", "--out", "model.unet/in"), "model.unet is a file"),
+        (("predict", "model.unet", "", "--out", "new"), "empty name was given"),
+        (("check", "images", "ids", "--fix", "model.unet"), "is a file: give --fix a folder"),
         ((*PREDICT, "--output", "mask"), "no output 'mask'; choose from probability"),
         ((*PREDICT, "--tile", "0"), "give a number from 1"),
         ((*PREDICT, "--axes", "zyx"), "axes 'zyx' name 3"),
@@ -305,7 +311,7 @@ EXPORT = ("export", "model.unet", "--out", "new", "--format")
         (("networks", "vnet"), "no network 'vnet'"),
         (("gui", "none.tif"), "none.tif does not exist"),
         (("demo", "--headless", "--budget", "soon"), "'soon' is not understood"),
-        (("demo", "--headless", "--out", "model.unet", "--budget", "1s"), "model.unet"),
+        (("demo", "--headless", "--out", "model.unet", "--budget", "1s"), "is a file: give"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )
@@ -426,6 +432,15 @@ def test_memory_that_runs_out_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatc
 
         monkeypatch.setattr(registry, "facts", full)
         assert "memory of this machine does not do" in mistake("networks")
+
+
+def test_results_on_a_full_disk_are_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(console.typer, "echo", full)
+    with pytest.raises(UserError, match="Standard output cannot be written: No space left"):
+        console.result("all of it")
 
 
 def test_no_display_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

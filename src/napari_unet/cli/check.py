@@ -13,7 +13,7 @@ import numpy.typing as npt
 import typer
 
 from napari_unet.annotations.kinds import KINDS, LabelKind
-from napari_unet.cli.console import note, result
+from napari_unet.cli.console import check_folder, note, result
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.reading import by_stem, find_files, read_image
@@ -63,6 +63,8 @@ def run_check(
     """Print what was found. Raises typer.Exit(1) when something cannot be used, and UserError."""
     if labels is None and (fix is not None or dry_run):
         raise UserError("Give the LABELS too: without them there is nothing to mend or to train.")
+    if fix is not None:
+        check_folder(fix, "--fix")
     header = read_header(model) if model is not None else None
     dims = header.dims if header is not None else 2
     paths = by_stem(find_files(images)).values()

@@ -29,8 +29,23 @@ PACKAGE = Path(napari_unet.__file__).parent
 
 
 def result(text: str) -> None:
-    """One line of what was asked for."""
-    typer.echo(text)
+    """One line of what was asked for.
+
+    :class:`UserError` where it cannot be taken, as by a file on a disk that is full.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError:  # nobody wants more of it
+        raise
+    except OSError as error:
+        raise UserError(f"Standard output cannot be written: {error.strerror}.") from error
+
+
+def check_folder(folder: Path, option: str = "--out") -> None:
+    """:class:`UserError` where a folder for results cannot be made since a file is in its place."""
+    there = next((p for p in (folder, *folder.parents) if p.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UserError(f"{there} is a file: give {option} a folder.")
 
 
 def note(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from napari_unet.cli.console import ProgressLine, note, result
+from napari_unet.cli.console import ProgressLine, check_folder, note, result
 
 
 def run_demo(out: Path, *, headless: bool, budget: str) -> None:
@@ -20,6 +20,7 @@ def run_demo(out: Path, *, headless: bool, budget: str) -> None:
     from napari_unet.core.seconds import parse_seconds
 
     seconds = parse_seconds(budget)
+    check_folder(out)
     if headless:
         _work(out, seconds)
         return

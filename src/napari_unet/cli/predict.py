@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_unet.cli.console import ProgressLine, result
+from napari_unet.cli.console import ProgressLine, check_folder, result
 from napari_unet.model.file import read_header
 
 
@@ -21,6 +21,7 @@ def run_predict(
     **options: Any,
 ) -> None:
     """Predict files; prints the path of each file that was written."""
+    check_folder(out)
     read_header(model)  # what is wrong with it is found out before torch is imported
     from napari_unet.core import predict_files
     from napari_unet.images.reading import stem

@@ -150,6 +150,8 @@ def find_files(spec: str | Path) -> list[Path]:
     UserError
         Nothing there, or no images among it.
     """
+    if not str(spec).strip():  # as of a shell's variable that is not set; it would mean "."
+        raise UserError("An empty name was given for images: write . for the present folder.")
     path = Path(spec).expanduser()
     if path.is_file() or is_zarr(path):
         return [path]
