@@ -157,6 +157,17 @@ def test_resume_goes_on_where_it_was(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["m.unet"]
 
 
+def test_resume_without_the_regions_of_before_says_so(tmp_path: Path) -> None:
+    usual = ("images", "ids", "--out", tmp_path / "m.unet", "--labels", "objects",
+             "--start", "model.unet", "--device", "cpu", "--precision", "float32")  # fmt: skip
+    run("train", *usual, "--regions", "masks", "--steps", 1)
+    resumed = (*usual[:4], "--device", "cpu", "--precision", "float32", "--resume")
+    _, stderr = run("train", *resumed, "--regions", "masks", "--steps", 2)
+    assert "without --regions" not in " ".join(stderr.split())
+    _, stderr = run("train", *resumed, "--steps", 3)
+    assert "without --regions" in " ".join(stderr.split())
+
+
 def test_resume_with_other_options_is_refused(tmp_path: Path) -> None:
     usual = ("images", "ids", "--out", tmp_path / "m.unet", "--device", "cpu",
              "--precision", "float32")  # fmt: skip
@@ -474,7 +485,7 @@ def test_progress_in_a_file_is_sparse(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "napari_unet.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "napari_unet", *map(str, arguments)]
 
 
 def test_as_a_process(data: Path) -> None:

@@ -87,6 +87,15 @@ class Interrupted:
                 f"({'; '.join(differ)}): leave that out, or train anew without resuming."
             )
 
+    def doubts(self, *, complete: bool) -> list[str]:
+        """A sentence where 0 in the labels is background everywhere now and was not before."""
+        if not complete or self.state.get("values", {}).get("complete", True):
+            return []
+        return [
+            f"In the training in {self.path} only a part of the labels was complete: without "
+            "--regions, all that is not labelled counts as background from here on."
+        ]
+
     def check_channels(self, image: Image) -> None:
         """:class:`UserError` where the image has others than the network."""
         if image.channels != self.header.in_channels:

@@ -106,6 +106,11 @@ class TrainingData:
         for index in labelled.image.indices():
             self.refresh(labelled.image.name, index)
 
+    @property
+    def complete(self) -> bool:
+        """Whether 0 is background everywhere, in all images."""
+        return all(one.complete for one in self._images.values())
+
     def remove(self, name: str) -> None:
         """Forget an image."""
         self._images.pop(name, None)

@@ -32,6 +32,7 @@ def state_of(trainer: Trainer, validator: Validator) -> dict[str, Any]:
         "batch": trainer.batch,
         "tile": list(trainer.tile),
         "losses": trainer.losses[:],
+        "complete": trainer.data.complete,
         "normalisation": _constants(trainer.data.normalisation),
         "scaler": trainer.learner.scaler.state_dict(),
     } | validator.values()
