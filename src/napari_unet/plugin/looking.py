@@ -14,6 +14,7 @@ from napari_unet.plugin.recipe import recipe_of
 from napari_unet.plugin.visible import current_index, visible_box, visible_part
 
 if TYPE_CHECKING:
+    from napari_unet.plugin.images import ImageEntry
     from napari_unet.plugin.session import Session
 
 Place = tuple[str, Index, Box]
@@ -66,7 +67,7 @@ class Looking:
         return self.part_of(entry)
 
     def part_of(self, entry: ImageEntry) -> Place:
-        """What is on screen of an image: a part of a plane, or of a volume a box one plane thick."""
+        """What is on screen of an image; of a volume a box one plane thick."""
         session = self._session
         if session.engine_dims(entry) == 3:
             return entry.id, *visible_part(session.viewer, entry, self._halo())

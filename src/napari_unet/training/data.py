@@ -95,6 +95,8 @@ class TrainingData:
         other values: then it means not labelled, in planes that look like a mask too."""
         self._valued: set[str] = set()
         self._with_255: set[str] = set()
+        self.version = 0
+        """Changes with all that is learned from: pixels, labels, constants."""
 
     def add(self, labelled: LabelledImage) -> None:
         """Add an image or replace it with its new labels."""
@@ -113,6 +115,7 @@ class TrainingData:
 
     def remove(self, name: str) -> None:
         """Forget an image."""
+        self.version += 1
         self._images.pop(name, None)
         self._valued.discard(name)
         self._with_255.discard(name)
@@ -131,6 +134,7 @@ class TrainingData:
                 "network has to learn theirs anew."
             )
             return
+        self.version += 1
         missing = self.normalisation.mark_missing
         self.normalisation = replace(normalisation, mark_missing=missing)
         for name in doubtful:
@@ -141,6 +145,7 @@ class TrainingData:
 
     def refresh(self, name: str, index: Index) -> TrainingPlane | None:
         """Read the labels of one plane anew; None when it has none (any more)."""
+        self.version += 1
         labelled = self._images[name]
         image, kind = labelled.image, labelled.kind
         labels = labelled.labels.read(index)[0]

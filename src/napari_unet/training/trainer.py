@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from napari_unet.prediction.device import choose_device, free_memory, is_out_of_
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.prediction.two_looks import looking_twice
 from napari_unet.speed import way_for_training
+from napari_unet.training.ahead import Ahead
 from napari_unet.training.averaging import FEW, thorough
 from napari_unet.training.data import TrainingData
 from napari_unet.training.events import (
@@ -45,6 +46,7 @@ from napari_unet.training.pieces import Pieces
 from napari_unet.training.presets import Preset
 from napari_unet.training.previews import Previews
 from napari_unet.training.recovery import DIVERGED, Recovery
+from napari_unet.training.sampler import Batch
 from napari_unet.training.schedule import learning_rate, part_done, seed_of_step
 from napari_unet.training.shares import follow_images
 from napari_unet.training.state import restore, state_of
@@ -118,6 +120,7 @@ class Trainer:
             start=start,
         )
         self.pieces.weigh(self.classes)
+        self._ahead = Ahead(self.device) if self.device.type != "cpu" else None
         self.seconds = preparation + time.perf_counter() - clock
 
     # ------------------------------------------------------------ what the caller may do
@@ -203,7 +206,8 @@ class Trainer:
         return follow_images(
             network,
             self.data,
-            self.pieces.balance[: self.classes].double().cpu().numpy(),
+            # On the CPU first: Apple GPUs know no float64.
+            self.pieces.balance[: self.classes].cpu().double().numpy(),
             output=self.tile,
             border=self.geometry.border,
             batch=self.batch,
@@ -327,8 +331,19 @@ class Trainer:
 
     def _step(self) -> float:
         torch.manual_seed(seed_of_step(self.seed, self.step))  # dropout
+        batch = self._ahead.take(self._drawn_for()) if self._ahead is not None else None
+        value = self.learner.learn(batch or self._draw())
+        if self._ahead is not None:  # the device still works on the way back
+            self._ahead.draw(self._drawn_for(), self._draw)
+        return value
+
+    def _draw(self) -> Batch:
         generator = torch.Generator().manual_seed(seed_of_step(self.seed + 1, self.step))
-        return self.learner.learn(self.pieces.draw(self.preset.at(self.step), generator))
+        return self.pieces.draw(self.preset.at(self.step), generator)
+
+    def _drawn_for(self) -> Hashable:
+        """All that the next batch depends on."""
+        return self.seed, self.step, self.batch, self.tile, self.data.version
 
     def _fit_last_layer(self) -> bool:
         """Where memory runs out, the first steps do it: they make the batch smaller first."""

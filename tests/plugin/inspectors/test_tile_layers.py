@@ -12,15 +12,18 @@ from napari_unet.plugin.inspectors import tile_layers
 from napari_unet.plugin.session import Session
 
 
+AFFINE = [[1, 1, 5], [0, 2, 1], [0, 0, 1]]
+
+
 @pytest.mark.parametrize(
     "placed",
     [
         {},
         {"scale": (0.5, 2), "translate": (7, -3)},
         {"scale": (0.5, 2), "rotate": 30, "translate": (7, -3)},
-        {"scale": (0.5, 2), "rotate": 30, "shear": [0.4], "affine": [[1, 1, 5], [0, 2, 1], [0, 0, 1]]},
+        {"scale": (0.5, 2), "rotate": 30, "shear": [0.4], "affine": AFFINE},
     ],
-)  # fmt: skip
+)
 def test_a_tile_lies_on_its_part_of_the_image(
     session: Session, image: np.ndarray, placed: dict[str, Any]
 ) -> None:

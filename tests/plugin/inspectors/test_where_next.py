@@ -135,9 +135,7 @@ def test_wrong_moves_are_one_sentence(dock: WhereNextDock, qtbot: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["the engine dies", "cancelled before it is read"])
-def test_it_can_be_asked_again_whatever_ended_it(
-    dock: WhereNextDock, qtbot: Any, how: str
-) -> None:
+def test_it_can_be_asked_again_whatever_ended_it(dock: WhereNextDock, qtbot: Any, how: str) -> None:
     session = dock.session
     entry = session.use_image(dock.viewer.layers["cells"])
     session.has_model = True

@@ -242,7 +242,7 @@ def _ranked(
     advice: str,
     names: list[str],
 ) -> list[Suggestion]:
-    """Everything that takes time; in a thread. ``predicted``: probability (class, y, x) of a plane."""
+    """Everything that takes time; in a thread. ``predicted``: (class, y, x) of a plane."""
     indices = list(entry.image.indices())
     whole = tuple((0, n) for n in entry.image.spatial_shape)
     maps = {
