@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from small_discs import model_of_discs, scene
 from typer.testing import CliRunner
 
 import napari_unet as nu
 from napari_unet.cli import app
 from napari_unet.core import parity
 from napari_unet.images.image import Image
+from napari_unet.prediction.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,23 @@ def test_large_images_are_compared_in_their_middle(
     checks = list(parity.tile_checks(subject, subject.predict()))
     assert checks[1].name == "tiles of 45 = untiled (the middle 40 x 40)"
     assert all(check.passed and not check.note for check in checks)
+
+
+def test_what_finds_the_size_of_objects_is_no_proof_of_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, shown = model_of_discs(), []
+    subject = parity.Subject(model, tmp_path, model.as_image(scene(10)[0]), "cpu")
+    probability = Predictor._probability
+
+    def watched(self: Predictor, pixels: Any, *more: Any, **others: Any) -> Any:
+        shown.append(pixels.shape[1:])
+        return probability(self, pixels, *more, **others)
+
+    monkeypatch.setattr(Predictor, "_probability", watched)
+    parity._in_one_piece(subject, ((16, 48), (16, 48)))
+    whole, part = shown
+    assert part < whole
 
 
 @pytest.mark.parametrize(

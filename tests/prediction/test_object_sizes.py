@@ -86,6 +86,24 @@ def test_of_a_large_plane_blocks_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     assert {box[0] for box in read} == {(80, 120), (280, 320), (480, 520)}
 
 
+@pytest.mark.parametrize("length", [*range(1025, 1160, 7), 1151, 1152, 5000])
+def test_blocks_lie_inside_a_plane_that_is_hardly_longer_than_one_that_is_looked_at_as_a_whole(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[Any] = []
+
+    def region(self: Predictor, read: Any, shape: Any, box: Any, tile: Any = None) -> Any:
+        looked_at.append(box)
+        return np.zeros((2, *(b - a for a, b in box)), np.float32)
+
+    monkeypatch.setattr(Predictor, "region", region)
+    image = Image("i", np.zeros((30, length), np.uint8), "yx")
+    KnownObjects(min_size=31, most=2.0).size_for(image, AS_IT_IS, bright())
+    assert len(looked_at) == 3
+    assert {box[0] for box in looked_at} == {(0, 30)}
+    assert all(0 <= a and b - a == 384 and b <= length for _, (a, b) in looked_at)
+
+
 def test_the_middle_plane_decides_for_all() -> None:
     planes = [np.where(scene(radius, 200)[1], 1, -1) for radius in (10, 5, 10)]
     image = Image("i", np.stack(planes).astype(np.float32), "tyx")

@@ -196,6 +196,8 @@ def _in_one_piece(subject: Subject, box: Box) -> tuple[Probability, list[str]]:
     """A box of every plane, predicted without a cut, and what the predictor had to say."""
     model, image = subject.model, subject.image
     predictor = model.predictor_for(image, model.predictor(subject.device, subject.precision))
+    # What was predicted to find the objects' size, in tiles of its own, proves nothing of this.
+    predictor = predictor.knowing({})
     sides = tuple(b - a for a, b in box)
     found = np.empty((len(model.header.classes), *image.leading_shape, *sides), np.float32)
     pieces = 0

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_unet.prediction.device import PRECISIONS
+from napari_unet.prediction.device import PRECISIONS, free_memory, is_out_of_memory
 
 KEPT = 4
 """Graphs that are kept, each with the memory of its maps; the tiles of a plan have few sizes."""
@@ -23,16 +23,31 @@ WORTH = 3
 class Graphed(nn.Module):
     """``network`` on a CUDA device, replayed for inputs of a size that was seen before.
 
-    ``network`` stays as it is meanwhile. What is returned is overwritten by the next call.
+    ``network`` stays as it is meanwhile. What is returned is overwritten by the next call. Where
+    memory runs out, nothing is recorded any more, and what was is given back.
     """
 
     def __init__(self, network: nn.Module, precision: str) -> None:
         super().__init__()
         self.network, self.precision = network, precision
+        self._given_up = False
         self._seen: dict[Any, int] = {}
         self._graphs: OrderedDict[Any, tuple[torch.cuda.CUDAGraph, Tensor, Tensor]] = OrderedDict()
 
     def forward(self, x: Tensor, **keywords: Any) -> Tensor:
+        if not self._given_up:
+            try:
+                return self._replayed(x, keywords)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Graphs keep the memory of their maps for good: the network may do without them.
+            self._given_up = True
+            self._graphs.clear()
+            free_memory(x.device)
+        return self._run(x, keywords)
+
+    def _replayed(self, x: Tensor, keywords: dict[str, Any]) -> Tensor:
         key = (tuple(x.shape), repr(sorted(keywords.items())))
         if key not in self._graphs:
             self._seen[key] = self._seen.get(key, 0) + 1

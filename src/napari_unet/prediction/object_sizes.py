@@ -94,4 +94,6 @@ def _spans(length: int) -> list[tuple[int, int]]:
     if length <= LOOKED_AT:
         return [(0, length)]
     middles = (length * (2 * i + 1) // (2 * BLOCKS) for i in range(BLOCKS))
-    return [(middle - BLOCK // 2, middle + BLOCK // 2) for middle in middles]
+    # Of a plane that is hardly longer, the outer blocks would reach beyond it.
+    starts = (min(max(0, middle - BLOCK // 2), length - BLOCK) for middle in middles)
+    return [(start, start + BLOCK) for start in starts]
