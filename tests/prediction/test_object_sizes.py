@@ -101,7 +101,7 @@ def test_blocks_lie_inside_a_plane_that_is_hardly_longer_than_one_that_is_looked
     KnownObjects(min_size=31, most=2.0).size_for(image, AS_IT_IS, bright())
     assert len(looked_at) == 3
     assert {box[0] for box in looked_at} == {(0, 30)}
-    assert all(0 <= a and b - a == 384 and b <= length for _, (a, b) in looked_at)
+    assert all(a >= 0 and b - a == 384 and b <= length for _, (a, b) in looked_at)
 
 
 def test_the_middle_plane_decides_for_all() -> None:

@@ -11,7 +11,6 @@ from napari_unet.plugin import derived
 from napari_unet.plugin.inspectors import tile_layers
 from napari_unet.plugin.session import Session
 
-
 AFFINE = [[1, 1, 5], [0, 2, 1], [0, 0, 1]]
 
 
