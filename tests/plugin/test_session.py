@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QSpinBox
 
 from napari_unet.engine.protocol import JobFailed, JobFinished
 from napari_unet.errors import UserError
+from napari_unet.plugin import session as session_module
 from napari_unet.plugin.derived import find
 from napari_unet.plugin.project_link import open_project
 from napari_unet.plugin.session import Session
@@ -322,3 +323,22 @@ def test_a_full_disk_at_the_end_lets_engine_and_project_go(
     session.close()
     assert engine.closed
     Project.open(project.folder).close()
+
+
+def test_without_the_main_dock_napari_says_what_went_wrong(
+    session: Session, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, str]] = []
+    for level in ("warning", "error"):
+        monkeypatch.setattr(
+            session_module.notifications,
+            f"show_{level}",
+            lambda text, level=level: shown.append((level, text)),
+        )
+    session.tell("error", "There is no model yet.")
+    assert not shown  # the main dock does
+    session.told.disconnect()
+    for level in ("info", "warning", "error"):
+        session.tell(level, f"a sentence: {level}")
+    assert shown == [("warning", "a sentence: warning"), ("error", "a sentence: error")]
+    assert session.viewer.status == "a sentence: error"

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari.utils import notifications
 from psygnal import Signal
 
 from napari_unet.annotations.kinds import LabelKind
@@ -146,6 +147,13 @@ class Session:
     def tell(self, level: str, message: str) -> None:
         """A sentence for the user: level 'info', 'warning' or 'error'."""
         log.log({"info": 20, "warning": 30}.get(level, 40), message)
+        if not len(self.told) and not self.closed:  # only inspectors are open: nobody would show it
+            self.viewer.status = message
+            if level != "info":
+                show = (
+                    notifications.show_warning if level == "warning" else notifications.show_error
+                )
+                show(message)
         self.told.emit(level, message)
 
     def tick(self) -> None:
