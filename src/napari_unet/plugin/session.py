@@ -149,11 +149,10 @@ class Session:
         log.log({"info": 20, "warning": 30}.get(level, 40), message)
         if not len(self.told) and not self.closed:  # only inspectors are open: nobody would show it
             self.viewer.status = message
-            if level != "info":
-                show = (
-                    notifications.show_warning if level == "warning" else notifications.show_error
-                )
-                show(message)
+            if level == "warning":
+                notifications.show_warning(message)
+            elif level == "error":
+                notifications.show_error(message)
         self.told.emit(level, message)
 
     def tick(self) -> None:
