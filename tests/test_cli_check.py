@@ -122,6 +122,7 @@ def test_a_dry_run_with_the_model_of_volumes_is_of_its_network(tmp_path: Path) -
     )  # fmt: skip
     measured = json.loads(out)["dry_run"]
     assert len(measured["tile"]) == 3
+    assert "million voxels" in measured["text"]
     assert measured["parameters"] == sum(p.numel() for p in model.network.parameters())
 
 

@@ -29,6 +29,7 @@ def test_a_dry_run_measures_step_memory_and_prediction() -> None:
     assert last.available > 2**20
     assert last.megapixel > 0
     assert "2 tile(s) of 32 x 32 pixels" in last.text
+    assert "megapixel" in last.text
     assert json.loads(json.dumps(last.to_json()))["batch"] == 2
 
 

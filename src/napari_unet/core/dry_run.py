@@ -55,12 +55,14 @@ class DryRun:
     def text(self) -> str:
         """A few lines for a person."""
         tile = " x ".join(map(str, self.tile))
+        volumes = len(self.tile) == 3
+        small, million = ("voxels", "million voxels") if volumes else ("pixels", "megapixel")
         return (
             f"{self.network} ({self.parameters:,} parameters) on {self.device}, {self.precision}: "
-            f"{self.batch} tile(s) of {tile} pixels a step, {self.seconds_per_step:.2f} s a step "
+            f"{self.batch} tile(s) of {tile} {small} a step, {self.seconds_per_step:.2f} s a step "
             f"({60 / max(self.seconds_per_step, 1e-9):.0f} a minute), {_bytes(self.memory)} of "
             f"{_bytes(self.available)} free memory; predicting takes {self.megapixel:.1f} s a "
-            "megapixel."
+            f"{million}."
         )
 
     def to_json(self) -> dict[str, Any]:
