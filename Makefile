@@ -5,6 +5,8 @@
 SHELL := /bin/bash
 PY := .venv/bin/python
 OUT ?= demo-out
+# Two files of tests at a time; TOGETHER= runs one after the other.
+TOGETHER ?= -n 2 --dist loadfile
 # A display of our own for tests and screenshots: the same everywhere, and no window pops up.
 XVFB := QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24"
 
@@ -21,8 +23,8 @@ lint: setup
 	@$(PY) -m mypy
 
 test: lint
-	@if command -v xvfb-run >/dev/null; then $(XVFB) $(PY) -m pytest -m "not slow and not gpu" $(ARGS); \
-	else $(PY) -m pytest -m "not slow and not gpu" $(ARGS); fi
+	@if command -v xvfb-run >/dev/null; then $(XVFB) $(PY) -m pytest $(TOGETHER) -m "not slow and not gpu" $(ARGS); \
+	else $(PY) -m pytest $(TOGETHER) -m "not slow and not gpu" $(ARGS); fi
 
 screenshots: setup
 	@$(XVFB) $(PY) scripts/screenshots.py

@@ -18,7 +18,8 @@ class Ahead:
 
     def __init__(self, device: torch.device) -> None:
         # A stream of its own: on that of the step, pixels would be copied after the step.
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        cuda = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device) if cuda else None  # type: ignore[no-untyped-call]
         self._key: Hashable = None
         self._batch: Batch | None = None
 
