@@ -16,18 +16,60 @@ KEY = "napari_unet"
 """Where our notes lie in ``layer.metadata``."""
 
 
+TURNED = ("rotate", "shear", "affine")
+"""What lays a layer out beside its scale and position."""
+
+
 def placement(entry: ImageEntry) -> dict[str, Any]:
     """scale, translate, rotate, shear, affine, units and axis_labels for labels of the image."""
+    from napari.utils.transforms import CompositeAffine
+
     layer, axes = entry.layer, entry.layer_axes()
-    arguments: dict[str, Any] = {
+    # Without channels, which labels do not have; an image is never turned from a channel into y.
+    own = CompositeAffine(rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim).set_slice(axes)
+    return {
         "scale": [float(layer.scale[a]) for a in axes],
         "translate": [float(layer.translate[a]) for a in axes],
+        "rotate": own.rotate,
+        "shear": own.shear,
+        "affine": layer.affine.set_slice(axes).affine_matrix,
         "units": [layer.units[a] for a in axes],
         "axis_labels": [layer.axis_labels[a] for a in axes],
     }
-    if axes == list(range(layer.ndim)):
-        arguments |= {"rotate": layer.rotate, "shear": layer.shear, "affine": layer.affine}
-    return arguments
+
+
+def follow(viewer: Any, entry: ImageEntry) -> None:
+    """The image lies elsewhere now: layers of it that lay as it did go with it.
+
+    Also those that cover a part of it, which are told by their scale and turns alone.
+    """
+    before, after = entry.placed, placement(entry)
+    entry.placed = after
+    old, new = _linear(before), _linear(after)
+    for layer in viewer.layers:
+        own = layer.metadata.get(KEY)
+        if not isinstance(own, dict) or own.get("image") != entry.name or layer is entry.layer:
+            continue
+        if layer.ndim != len(after["scale"]) or not _lies(layer, before):
+            continue
+        layer.translate = new(old.inverse(layer.translate))
+        for name in ("scale", *TURNED, "units"):
+            setattr(layer, name, after[name])
+
+
+def _linear(place: dict[str, Any]) -> Any:
+    """From pixels to where they lie, before the affine."""
+    from napari.utils.transforms import CompositeAffine
+
+    named = {name: place[name] for name in ("scale", "translate", "rotate", "shear")}
+    return CompositeAffine(**named, ndim=len(place["scale"]))
+
+
+def _lies(layer: Any, place: dict[str, Any]) -> bool:
+    """Whether a layer has the scale and the turns of ``place``."""
+    affine = np.allclose(layer.affine.affine_matrix, place["affine"])
+    others = ("scale", "rotate", "shear")
+    return affine and all(np.allclose(getattr(layer, name), place[name]) for name in others)
 
 
 def note(entry: ImageEntry, role: str, **more: Any) -> dict[str, Any]:

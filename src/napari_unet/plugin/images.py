@@ -40,6 +40,9 @@ class ImageEntry:
     known_name: str = ""
     """What it was called when layers were last named after it."""
 
+    placed: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Where it lay when its layers were last laid over it."""
+
     def __post_init__(self) -> None:
         self.known_name = self.name
 
@@ -93,6 +96,11 @@ def describe(layer: Any, axes: str | None = None) -> Image:
             "be painted on its planes."
         )
     return replace(image, spacing=_spacing(layer, image.axes, image.spatial_axes))
+
+
+def spacing_of(entry: ImageEntry) -> tuple[float, ...]:
+    """Size of a pixel by spatial axis, as the layer says it now."""
+    return _spacing(entry.layer, entry.image.axes, entry.image.spatial_axes)
 
 
 def _spacing(layer: Any, axes: str, wanted: str) -> tuple[float, ...]:

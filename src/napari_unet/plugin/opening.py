@@ -5,12 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_unet.engine.protocol import CloseImage
 from napari_unet.plugin import derived
 from napari_unet.plugin.channels import channels_first, needs_channels_first
-from napari_unet.plugin.images import ImageEntry, describe, layer_data, open_command, send_image
+from napari_unet.plugin.images import (
+    ImageEntry,
+    describe,
+    layer_data,
+    open_command,
+    send_image,
+    spacing_of,
+)
 
 if TYPE_CHECKING:
     from napari_unet.plugin.session import Session
@@ -42,6 +50,9 @@ def use_image(session: Session, layer: Any, axes: str | None = None) -> ImageEnt
     session.images[id(layer)] = entry
     session.current = entry
     session.listen(layer.events.data, lambda e: _replaced(session, layer))
+    entry.placed = derived.placement(entry)
+    for moved in ("scale", "translate", "units", *derived.TURNED):
+        session.listen(getattr(layer.events, moved), lambda e: _moved(session, layer))
     session.listen(layer.events.name, lambda e: derived.rename(session.viewer, entry))
     session.images_changed.emit()
     return entry
@@ -106,10 +117,7 @@ def _read(session: Session, entry: ImageEntry, problem: str, version: int) -> No
         if problem:
             session.tell("error", problem)
         else:
-            session.send(open_command(entry, session.engine_dims(entry)))
-            known = session.labels.get(entry.id)
-            if known is not None:
-                session.send(known.command())
+            _tell(session, entry)
         for act in waiting:
             act()
 
@@ -133,3 +141,24 @@ def _replaced(session: Session, layer: Any) -> None:
         entry.image, entry.problem = describe(layer, entry.image.axes), ""
         session.correcting.forget(entry)
         open_in_engine(session, entry)
+
+
+def _tell(session: Session, entry: ImageEntry) -> None:
+    """The engine gets to know the image, and its labels, as they are now."""
+    session.send(open_command(entry, session.engine_dims(entry)))
+    known = session.labels.get(entry.id)
+    if known is not None:
+        session.send(known.command())
+
+
+def _moved(session: Session, layer: Any) -> None:
+    """Somebody moved or turned the layer, or said how large its pixels are."""
+    entry = session.images.get(id(layer))
+    if entry is None:
+        return
+    before = entry.placed["scale"]
+    derived.follow(session.viewer, entry)
+    if entry.placed["scale"] != before:
+        entry.image = replace(entry.image, spacing=spacing_of(entry))
+        if entry.ready:
+            _tell(session, entry)

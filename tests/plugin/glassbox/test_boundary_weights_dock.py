@@ -11,8 +11,9 @@ from superqt import QLabeledDoubleSlider
 
 from napari_unet.annotations.boundary_weights import boundary_weights
 from napari_unet.annotations.targets import separate_touching
+from napari_unet.plugin import derived
 from napari_unet.plugin.derived import find
-from napari_unet.plugin.inspectors.boundary_weights import BoundaryWeightsDock
+from napari_unet.plugin.inspectors.boundary_weights import ROLE, BoundaryWeightsDock
 from napari_unet.plugin.session import Session
 
 pytestmark = pytest.mark.window
@@ -76,6 +77,55 @@ def test_painting_changes_the_map_and_the_list(dock: BoundaryWeightsDock, qtbot:
     qtbot.waitUntil(lambda: len(dock.gaps) < before, timeout=10_000)
     layer.undo()
     qtbot.waitUntil(lambda: len(dock.gaps) == before, timeout=10_000)
+
+
+@pytest.mark.parametrize("gone", ["erased", "layer removed"])
+def test_the_map_of_labels_that_are_gone_is_empty(
+    dock: BoundaryWeightsDock, qtbot: Any, gone: str
+) -> None:
+    session = dock.session
+    one, layer = session.labels[session.current.id], find(session.viewer, session.current, ROLE)
+    labels, kept = one.layer, one.layer.data.copy()
+    assert layer.data.max() > 1
+    if gone == "erased":
+        one.regions[:] = 0
+        labels.data = np.zeros_like(kept)
+    else:
+        session.viewer.layers.remove(labels)
+    qtbot.waitUntil(lambda: not layer.data.any(), timeout=10_000)
+    assert "labels" in dock.message.text() or "labelled" in dock.message.text()
+    if gone == "layer removed":  # and back
+        session.viewer.add_layer(labels)
+        session.use_labels(session.current, labels, "objects")
+    labels.data = kept
+    qtbot.waitUntil(lambda: layer.data.max() > 1, timeout=10_000)
+
+
+def test_a_large_plane_has_its_map_too(
+    quiet: Session, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results of large planes are shown by levels."""
+    monkeypatch.setattr(derived, "is_large", lambda entry: True)
+    monkeypatch.setattr(derived, "levels", lambda whole: [whole, whole[::2, ::2]])
+    made = BoundaryWeightsDock(quiet.viewer)
+    quiet.viewer.window.add_dock_widget(made, name="Boundary weights", area="right")
+    qtbot.waitUntil(lambda: made.live is not None, timeout=10_000)
+    layer = find(quiet.viewer, quiet.current, ROLE)
+    assert layer.multiscale
+    assert layer.data[0].max() > 1
+    assert made.message.text() == ""
+
+
+def test_what_cannot_be_shown_is_one_sentence(
+    dock: BoundaryWeightsDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> None:
+        raise ValueError("no gaps")
+
+    monkeypatch.setattr("napari_unet.plugin.inspectors.boundary_weights.measure_gaps", faulty)
+    layer = dock.session.labels[dock.session.current.id].layer
+    layer.data = np.where(layer.data > 2, 0, layer.data)
+    qtbot.waitUntil(lambda: "no gaps" in dock.message.text(), timeout=10_000)
 
 
 def test_closing_lets_go(dock: BoundaryWeightsDock) -> None:

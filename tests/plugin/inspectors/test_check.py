@@ -215,6 +215,42 @@ def test_empty_labels_lead_to_the_brush(dock: CheckDock, qtbot: Any) -> None:
     assert dock.layer.mode == "paint"
 
 
+def test_findings_are_of_the_image_that_is_chosen(dock: CheckDock, qtbot: Any) -> None:
+    session, viewer = dock.session, dock.viewer
+    first = session.use_image(viewer.layers["cells"])
+    session.use_labels(first, viewer.add_labels(split(), name="ids"), "objects")
+    second = session.use_image(viewer.add_image(np.zeros(SHAPE, np.uint8), name="other"))
+    qtbot.waitUntil(lambda: dock.layer is None, timeout=5_000)  # not those of cells
+    others = viewer.add_labels(split(), name="other ids")
+    session.use_labels(second, others, "objects")
+    click(dock, "check", qtbot)
+    assert dock.layer is others
+    assert [i.code for i in dock.issues if i.fix is not None] == ["split-object"]
+    [row] = [b for b in dock.findChildren(QPushButton, "fix_split-object") if b.isVisible()]
+    session.use_image(viewer.layers["cells"])  # known already: nobody says that it was chosen
+    row.click()  # of the other image, before the dock has looked
+    assert "Another image was chosen" in dock.viewer.status
+    np.testing.assert_array_equal(viewer.layers["ids"].data, split())
+    np.testing.assert_array_equal(others.data, split())
+    assert dock.layer is viewer.layers["ids"]
+    assert not dock.issues
+
+
+def test_an_image_that_cannot_be_used_is_one_sentence(dock: CheckDock, qtbot: Any) -> None:
+    dock.viewer.layers.clear()
+    odd = np.zeros((20, 20, 5), np.uint8)
+    dock.viewer.add_image(odd, name="odd", axis_labels=("y", "x", "z"))  # raises nothing
+    assert "move y and x to the end" in dock.message.text()
+    dock.viewer.add_image(np.zeros(SHAPE, np.uint8), name="fine")
+    assert dock.message.text() == ""
+    assert dock.image().name == "fine"
+
+
+def test_layers_are_listed_by_the_names_that_they_have_now(dock: CheckDock) -> None:
+    dock.viewer.add_labels(cells(), name="ids").name = "nuclei"
+    assert dock.labels_combo.currentText() == "nuclei"
+
+
 @pytest.mark.parametrize("dock", ["real engine"], indirect=True)
 def test_a_dry_run_measures_this_machine(dock: CheckDock, qtbot: Any) -> None:
     session = dock.session

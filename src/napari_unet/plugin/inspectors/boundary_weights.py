@@ -33,6 +33,7 @@ TIPS = {
 SPARE = 1.5
 """Distances are kept this much farther than needed, so that sliders rarely wait for new ones."""
 LISTED = 200
+ROLE = "boundary weights"
 
 
 class BoundaryWeightsDock(InspectorDock):
@@ -148,6 +149,8 @@ class BoundaryWeightsDock(InspectorDock):
         if self._busy:
             return
         if one is None:
+            self._clear()
+            self._seen = None
             self._forget("Make or choose labels in the U-Net dock: the weights come from them.")
             return
         index = current_index(self.viewer, one.entry)
@@ -163,6 +166,8 @@ class BoundaryWeightsDock(InspectorDock):
             return
         self._seen, self._plane, self._regions = key, np.array(plane), np.array(regions)
         if not plane.any() and not regions.any():
+            self._place = (one.entry, index)
+            self._clear()
             self._forget("Nothing is labelled on this plane yet.")
             return
         if one.kind != "objects":
@@ -201,6 +206,16 @@ class BoundaryWeightsDock(InspectorDock):
         self.say(why)
         self._list()
 
+    def _clear(self) -> None:
+        """What the map showed came from labels that are gone."""
+        if not self._place:
+            return
+        (entry, index), self._place = self._place, ()
+        layer = derived.find(self.viewer, entry, ROLE)
+        if layer is not None and tuple(layer.data.shape) == entry.shape:
+            derived.pixels(layer)[index] = 0
+            layer.refresh()
+
     # ------------------------------------------------------------ showing
 
     def _measure(self, *_: Any) -> None:
@@ -218,8 +233,8 @@ class BoundaryWeightsDock(InspectorDock):
             if entry.layer not in self.viewer.layers:
                 return
             weights = self.live.weights(**values)
-            layer = derived.image_layer(self.viewer, entry, "boundary weights", 10.0, "hot")
-            layer.data[index] = weights
+            layer = derived.image_layer(self.viewer, entry, ROLE, 10.0, "hot")
+            derived.pixels(layer)[index] = weights
             top = max(float(weights.max()), 1e-3)
             if abs(top - layer.contrast_limits[1]) > 1e-3 * top:
                 layer.contrast_limits_range = (0, top)

@@ -37,6 +37,7 @@ from napari_unet.preflight import (
 
 LARGEST = 2**26
 """Pixels of labels that are looked at."""
+INVITATION = "Press Check before you train."
 MARKS = {"error": "Error", "warning": "Warning", "note": "Note"}
 
 
@@ -50,6 +51,8 @@ class CheckDock(InspectorDock):
         self.layer: Any = None
         self.kind: LabelKind = "scribbles"
         self.issues: list[Issue] = []
+        self._of: ImageEntry | None = None
+        """The image that layers and findings are shown of."""
         self._used: tuple[Any, str] | None = None
         self._undo: list[mending.Undo] = []
         self._job = ""
@@ -60,7 +63,7 @@ class CheckDock(InspectorDock):
         self.kind_combo = QComboBox()
         self.kind_combo.setObjectName("check_kind")
         self.kind_combo.addItems(KINDS)
-        self.summary = words("Press Check before you train.")
+        self.summary = words(INVITATION)
         self.summary.setObjectName("check_summary")
         self.measured = words(faint=True)
         self.measured.setObjectName("dry_run_result")
@@ -71,7 +74,7 @@ class CheckDock(InspectorDock):
         self.kind_combo.activated.connect(self.guard(lambda *_: self.check()))
         self.listen(self.session.images_changed, self.refresh_layers)
         self.listen(self.session.job_ended, self._job_ended)
-        for event in ("inserted", "removed"):
+        for event in ("inserted", "removed", "renamed"):
             self.listen(getattr(self.viewer.layers.events, event), self._layers_changed)
         self.refresh_layers()
 
@@ -106,10 +109,20 @@ class CheckDock(InspectorDock):
     def _layers_changed(self, event: Any = None) -> None:
         self.refresh_layers()
 
+    def look(self) -> None:
+        """Follow the main dock, which does not say that another image was chosen."""
+        if self.session.current is not self._of:
+            self.refresh_layers()
+
     def refresh_layers(self) -> None:
         """Fill the list of layers that may hold labels."""
-        entry = self.image()
-        one = self.labels()
+        entry = one = None
+        try:
+            entry, one = self.image(), self.labels()
+        except UserError as error:  # it comes by itself, with a layer: nobody pressed anything
+            self.say(str(error))
+        if entry is not self._of:
+            self._forget(entry)
         chosen = self.layer if self.layer in self.viewer.layers else None
         if one is not None and (one.layer, one.kind) != self._used:  # follow the main dock
             self._used = (one.layer, one.kind)
@@ -118,17 +131,28 @@ class CheckDock(InspectorDock):
         box.blockSignals(True)
         box.clear()
         for layer in self.viewer.layers:
-            own = isinstance(layer, LabelsLayer) and derived.role(layer) in (None, "labels")
+            painted = isinstance(layer, LabelsLayer) and derived.role(layer) in (None, "labels")
             mask = isinstance(layer, ImageLayer) and derived.role(layer) is None
             mask = mask and not layer.multiscale and (entry is None or layer is not entry.layer)
-            if own or mask:
+            if painted or mask:
                 box.addItem(layer.name, layer)
         known = [box.itemData(i) for i in range(box.count())]
-        self.layer = chosen if chosen in known else (known[-1] if known else None)
-        if self.layer is not None:
-            box.setCurrentIndex(next(i for i, x in enumerate(known) if x is self.layer))
+        own = [x for x in known if id(x) not in self.session.images]
+        own = [x for x in own if entry is None or _may_be_of(x, entry)]
+        self.layer = chosen if chosen in known else (own[-1] if own else None)
+        box.setCurrentIndex(next((i for i, x in enumerate(known) if x is self.layer), -1))
         box.blockSignals(False)
         self.kind_combo.setCurrentText(self.kind)
+
+    def _forget(self, entry: ImageEntry | None) -> None:
+        """Another image is to be checked: nothing that was found or mended is of it."""
+        self._of, self._used, self.layer = entry, None, None
+        self._undo.clear()
+        self.issues = []
+        self._clear_rows()
+        self.summary.setText(INVITATION)
+        if entry is not None:
+            self.say("")
 
     def _chosen(self) -> None:
         self.layer = self.labels_combo.currentData()
@@ -171,19 +195,25 @@ class CheckDock(InspectorDock):
         super().failed(error)
 
     def _show(self, entry: ImageEntry, layer: Any, issues: list[Issue]) -> None:
+        if entry is not self._of:  # another image was chosen meanwhile
+            self.busy = False
+            return
         if layer is not None and (shifted := mending.displaced(entry, layer)) is not None:
             issues = [shifted, *issues]
         if layer is None:
             issues = [Issue("note", "no-labels", "There are no labels yet."), *issues]
         self.issues, self.busy = issues, False
-        while self.rows.count() > 1:  # the last is the stretch
-            item = self.rows.takeAt(0)
-            item.widget().deleteLater()
+        self._clear_rows()
         for number, issue in enumerate(issues):
             self.rows.insertWidget(number, self._row(entry, issue))
         counts = {level: sum(i.level == level for i in issues) for level in MARKS}
         parts = [f"{n} {level}{'s' if n > 1 else ''}" for level, n in counts.items() if n]
         self.summary.setText(", ".join(parts) + "." if parts else "Nothing is wrong.")
+
+    def _clear_rows(self) -> None:
+        while self.rows.count() > 1:  # the last is the stretch
+            item = self.rows.takeAt(0)
+            item.widget().deleteLater()
 
     def _row(self, entry: ImageEntry, issue: Issue) -> QWidget:
         row = QFrame()
@@ -222,7 +252,10 @@ class CheckDock(InspectorDock):
 
     def fix(self, issue: Issue) -> None:
         """One click: do it, and look again."""
+        self.look()
         entry, layer = self.image(), self.layer
+        if not any(one is issue for one in self.issues):
+            raise UserError("Another image was chosen meanwhile: press Check again.")
         if entry is None or layer is None or layer not in self.viewer.layers:
             raise UserError("The layer is gone: press Check again.")
         if issue.fix is None:
@@ -291,6 +324,12 @@ class CheckDock(InspectorDock):
         if event.job == self._job:
             done = isinstance(event, JobFinished)
             self.measured.setText(event.result["text"] if done else event.message)
+
+
+def _may_be_of(layer: Any, entry: ImageEntry) -> bool:
+    """Whether a layer does not say that it belongs to another image."""
+    own = layer.metadata.get(derived.KEY)
+    return not isinstance(own, dict) or own.get("image", entry.name) == entry.name
 
 
 def show_place(viewer: Any, entry: ImageEntry, place: Place) -> None:

@@ -67,15 +67,24 @@ class InspectorDock(Section, ClosedDock):
         self.message.setVisible(bool(text))
 
     def image(self) -> ImageEntry | None:
-        """The image that the main dock works on; else the first one of the viewer."""
+        """The image that the main dock works on; else the first of the viewer that can be used.
+
+        Raises UserError where there are images, but none that can be used.
+        """
         session = self.session
-        if session.current is None:
-            for layer in self.viewer.layers:
-                own = layer.metadata.get("napari_unet")
-                if type(layer).__name__ == "Image" and own is None:
+        problem: UserError | None = None
+        for layer in self.viewer.layers if session.current is None else ():
+            own = layer.metadata.get("napari_unet")
+            if type(layer).__name__ == "Image" and own is None:
+                try:
                     entry = session.use_image(layer)
-                    session.adopt_labels(entry)
-                    break
+                except UserError as error:  # the next may do
+                    problem = problem or error
+                    continue
+                session.adopt_labels(entry)
+                break
+        if session.current is None and problem is not None:
+            raise problem
         return session.current
 
     def labels(self) -> LabelEntry | None:
@@ -89,10 +98,12 @@ class InspectorDock(Section, ClosedDock):
         def take(result: Any) -> None:
             if not isalive(self) or self.released:
                 return
-            if isinstance(result, Exception):
-                self.failed(result)
-            else:
+            try:
+                if isinstance(result, Exception):
+                    raise result
                 done(result)
+            except Exception as error:  # also of showing it: nobody above would say it
+                self.failed(error)
 
         in_thread((work() for _ in range(1)), take)
 

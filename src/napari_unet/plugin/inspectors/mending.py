@@ -16,7 +16,7 @@ from napari_unet.preflight import Fixed, Issue
 
 Undo = Callable[[], tuple[Any, LabelKind]]
 """Takes a fix back; returns the layer and the kind that hold again."""
-PLACEMENT = ("scale", "translate")
+PLACEMENT = ("scale", "translate", *derived.TURNED)
 
 
 def put(
@@ -63,20 +63,28 @@ def displaced(entry: ImageEntry, layer: Any) -> Issue | None:
     """Labels that napari shows somewhere else than the image they belong to; None if they fit."""
     if tuple(np.shape(layer.data)) != entry.shape:
         return None
-    wanted = derived.placement(entry)
-    same = all(np.allclose(getattr(layer, name), wanted[name]) for name in PLACEMENT)
-    if same:
+    axes = entry.layer_axes()
+
+    def apart(pixel: Any) -> bool:
+        inside = np.zeros(entry.layer.ndim)
+        inside[axes] = pixel
+        wanted = np.asarray(entry.layer.data_to_world(inside))[axes]
+        return not np.allclose(layer.data_to_world(pixel), wanted)
+
+    # Where the corner and the end of each axis lie together, everything does.
+    if not any(apart(pixel) for pixel in np.vstack([np.zeros(len(axes)), np.diag(entry.shape)])):
         return None
     text = (
-        "The labels lie elsewhere than the image: scale or position of the layers differ. Pixels "
-        "are trained on by their number, so what you see is not what is learnt."
+        "The labels lie elsewhere than the image: scale, position or rotation of the layers "
+        "differ. Pixels are trained on by their number, so what you see is not what is learnt."
     )
     return Issue("warning", "displaced", text)
 
 
 def lay_over(entry: ImageEntry, layer: Any, kind: LabelKind) -> Undo:
     """Put labels where the image is."""
-    before = {name: np.array(getattr(layer, name)) for name in PLACEMENT}
+    before = {name: np.array(getattr(layer, name)) for name in PLACEMENT[:-1]}
+    before["affine"] = layer.affine.affine_matrix
     for name in PLACEMENT:
         setattr(layer, name, derived.placement(entry)[name])
 
