@@ -160,9 +160,15 @@ def test_resume_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_resume_without_the_regions_of_before_says_so(tmp_path: Path) -> None:
     usual = ("images", "ids", "--out", tmp_path / "m.unet", "--labels", "objects",
              "--start", "model.unet", "--device", "cpu", "--precision", "float32")  # fmt: skip
-    run("train", *usual, "--regions", "masks", "--steps", 1)
+    regions = tmp_path / "regions"
+    regions.mkdir()
+    for path in Path("ids").iterdir():
+        inside = np.ones_like(tifffile.imread(path), np.uint8)
+        inside[:8] = 0
+        tifffile.imwrite(regions / path.name, inside)
+    run("train", *usual, "--regions", regions, "--steps", 1)
     resumed = (*usual[:4], "--device", "cpu", "--precision", "float32", "--resume")
-    _, stderr = run("train", *resumed, "--regions", "masks", "--steps", 2)
+    _, stderr = run("train", *resumed, "--regions", regions, "--steps", 2)
     assert "without --regions" not in " ".join(stderr.split())
     _, stderr = run("train", *resumed, "--steps", 3)
     assert "without --regions" in " ".join(stderr.split())

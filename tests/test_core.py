@@ -632,4 +632,4 @@ def test_a_network_that_does_not_fit_into_the_memory_is_refused_before_it_is_bui
             prepare(image, labels, kind="objects", **FAST)
     monkeypatch.setattr("napari_unet.core.room.available", lambda _: 1000)
     with pytest.raises(UserError, match=r"0\.0 GB are free \(cpu\)"):
-        prepare(image, labels, kind="objects", **FAST)
+        prepare(image, labels, kind="objects", **FAST | {"arguments": {"width": 65, "depth": 2}})

@@ -41,6 +41,7 @@ ORDER = [
     ["engine"],
     ["plugin"],
     ["cli"],
+    ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 

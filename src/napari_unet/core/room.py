@@ -31,6 +31,38 @@ def room_for(
     UserError
         Its weights alone are too large to be trained on the device, or memory ran out.
     """
+    on = choose_device(device)
+
+    def sentence(parameters: int) -> str:
+        return (
+            f"The network {recipe.network!r} has {parameters:,} parameters with these settings and "
+            f"does not fit into the memory: training needs {_gigabytes(_least(parameters))} or "
+            f"more, and {_gigabytes(available(on))} are free ({on.type}). Choose a smaller width "
+            "or depth of it, or another network."
+        )
+
+    # To count takes a second, for torch's compiler is imported for it.
+    if _larger_than_usual(recipe, dims):
+        parameters = _parameters(recipe, dims, channels, classes)
+        if _least(parameters) > available(on):
+            raise UserError(sentence(parameters))
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(sentence(_parameters(recipe, dims, channels, classes))) from error
+
+
+def _larger_than_usual(recipe: Preset, dims: int) -> bool:
+    """Whether a number among the network's arguments is greater than its default."""
+    usual = registry.check_arguments(recipe.network, {}, dims).model_dump()
+    chosen = registry.check_arguments(recipe.network, recipe.arguments, dims).model_dump()
+    numbers = {n: v for n, v in usual.items() if type(v) in (int, float)}
+    return any(chosen[name] > value for name, value in numbers.items())
+
+
+def _parameters(recipe: Preset, dims: int, channels: int, classes: int) -> int:
     with torch.device("meta"):
         skeleton = registry.build(
             recipe.network,
@@ -39,23 +71,12 @@ def room_for(
             out_channels=classes,
             arguments=recipe.arguments,
         )
-    parameters = sum(p.numel() for p in skeleton.parameters())
-    needed, on = 4 * COPIES * parameters, choose_device(device)
-    there = available(on)
-    sentence = (
-        f"The network {recipe.network!r} has {parameters:,} parameters with these settings and "
-        f"does not fit into the memory: training needs {_gigabytes(needed)} or more, and "
-        f"{_gigabytes(there)} are free ({on.type}). Choose a smaller width or depth of it, or "
-        "another network."
-    )
-    if needed > there:
-        raise UserError(sentence)
-    try:
-        yield
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        raise UserError(sentence) from error
+    return sum(p.numel() for p in skeleton.parameters())
+
+
+def _least(parameters: int) -> int:
+    """Bytes that training them takes at least."""
+    return 4 * COPIES * parameters
 
 
 def available(device: torch.device) -> int:
