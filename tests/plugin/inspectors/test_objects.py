@@ -12,6 +12,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSpinBox, QWidget
 
+from napari_unet.plugin.derived import write_box
 from napari_unet.plugin.inspectors.objects import ObjectsDock
 from napari_unet.synthetic import touching_cells
 
@@ -174,6 +175,35 @@ def test_stacks_keep_their_frames_apart(dock: ObjectsDock, qtbot: Any) -> None:
     settle(dock, qtbot)
     assert dock.table.rows.rowCount() == 2
     assert "volume (px³)" in [c[0] for c in dock.table.rows.columns]
+
+
+def test_objects_follow_what_is_predicted_anew(
+    dock: ObjectsDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As during training: written into the array, again before the objects are there."""
+    stack = np.zeros((3, 80, 120), np.uint8)
+    stack[:, 10:30, 10:30] = 1
+    predicted = dock.viewer.add_labels(stack, name="predicted")
+    begin(dock, qtbot, "predicted")
+    made: list[Any] = []
+    start = dock._background.start
+    monkeypatch.setattr(dock._background, "start", lambda work: (made.append(1), start(work)))
+    dock.viewer.dims.set_point(0, 1)  # another plane, nothing is predicted
+    qtbot.wait(100)
+    assert not dock.timer.isActive()
+    for place in (slice(40, 50), slice(60, 70)):
+        inside = ((place.start, place.stop), (40, 60))
+        write_box(predicted, (1,), inside, np.ones((10, 20), np.uint8))
+        qtbot.wait(50)
+    qtbot.waitUntil(lambda: len(dock.measured.rows) == 5, timeout=10_000)
+    assert len(made) == 1
+    # What takes longer than the next prediction is not begun anew for ever.
+    monkeypatch.setattr(type(dock._background), "busy", property(lambda _: True))
+    write_box(predicted, (1,), ((75, 80), (0, 9)), np.ones((5, 9), np.uint8))
+    qtbot.wait(1000)
+    assert len(made) == 1
+    monkeypatch.undo()
+    qtbot.waitUntil(lambda: len(dock.measured.rows) == 6, timeout=10_000)
 
 
 def test_keeping_and_going_on(dock: ObjectsDock, qtbot: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_unet.engine.inspecting import Recipe
 from napari_unet.engine.parcels import unpack
+from napari_unet.engine.protocol import ArrayRef
 from napari_unet.errors import UserError
 from napari_unet.plugin.images import ImageEntry
 from napari_unet.plugin.training_control import start_job
@@ -38,14 +39,26 @@ class Asker:
         needs: ImageEntry | None = None,
         cancellable: bool = False,
         parcel: bool = False,
+        array: ArrayRef | None = None,
         **fields: Any,
     ) -> None:
         """``done(result)``, or with ``parcel`` ``done(result, arrays)``, once the engine answers.
 
+        ``array`` is what the engine writes into; it is released however the question ends.
+
         Raises :class:`UserError` where the engine does not run.
         """
         dock, session = self._dock, self._dock.session
+
+        def ended() -> None:
+            self.busy = False
+            if array is not None and not session.closed:
+                session.engine.release(array)
+
+        if array is not None:
+            fields["array"] = array
         if not session.engine.alive:
+            ended()
             raise UserError("The engine is not running: press Train to start it again.")
         if parcel:
             if self._ref is None:
@@ -53,19 +66,20 @@ class Asker:
             fields["parcel"] = self._ref
 
         def answered(result: dict[str, Any]) -> None:
-            self.busy = False
-            if dock.released:
-                return
             try:
+                if dock.released:
+                    return
                 if parcel:
                     done(result, unpack(self._parcel, result["arrays"]))
                 else:
                     done(result)
             except Exception as error:
                 dock.failed(error)
+            finally:
+                ended()
 
         def failed(message: str) -> None:
-            self.busy = False
+            ended()
             if not dock.released:
                 dock.failed(UserError(message))
 
@@ -73,7 +87,7 @@ class Asker:
         job = start_job(session, what, command, cancellable=cancellable, needs=needs, **fields)
         known = session.jobs.get(job)
         if known is None:  # it could not be sent, which the user has been told
-            self.busy = False
+            ended()
         else:
             known.answered, known.refused = answered, failed
 

@@ -32,6 +32,7 @@ from napari_unet.plugin.inspectors.object_sources import (
 )
 from napari_unet.plugin.inspectors.places import go_to, placement_of, spatial_dims
 from napari_unet.plugin.inspectors.recipe_form import RecipeForm
+from napari_unet.plugin.inspectors.shown_plane import ShownPlane
 from napari_unet.plugin.inspectors.tables import RowTable
 from napari_unet.plugin.widgets import button, words
 from napari_unet.project.files import atomic, disk_error
@@ -59,6 +60,9 @@ class ObjectsDock(LayerDock):
         self.measured: Table | None = None
         self._link: LabelLink | None = None
         self._of: Any = None
+        self._plane: ShownPlane | None = None
+        self._follows = False
+        """A prediction that goes on is what is waited for."""
         self._listened: list[tuple[Any, Any]] = []
         self._background = Background(self._show, self._refresh)
         self.source = self.layer_combo(
@@ -101,7 +105,7 @@ class ObjectsDock(LayerDock):
         self.image.currentIndexChanged.connect(self.guard(lambda *_: self._later(REST)))
         self.volume.toggled.connect(self.guard(lambda *_: self._later(REST)))
         self.live.toggled.connect(self.guard(lambda *_: self._later(REST)))
-        self.timer.timeout.connect(self.guard(self._go))
+        self.timer.timeout.connect(self.guard(self._rested))
         self.listen(self.viewer.layers.events.removed, self._layer_removed)
         top = QFormLayout()
         top.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -143,6 +147,7 @@ class ObjectsDock(LayerDock):
             return
         self._unlisten_source()
         self._of = layer
+        self._plane = ShownPlane(self.viewer, layer, self._predicted)
         events = [layer.events.data]
         if layer._type_string == "labels":
             events += [layer.events.labels_update, layer.events.paint]
@@ -166,17 +171,33 @@ class ObjectsDock(LayerDock):
         for emitter, callback in self._listened:
             emitter.disconnect(callback)
         self._listened.clear()
+        if self._plane is not None:
+            self._plane.release()
+            self._plane = None
         self._of = None
 
     def _source_changed(self, event: Any = None) -> None:
         self._later(SOURCE_REST)
 
+    def _predicted(self) -> None:
+        # Does not wait for a rest, nor make what is under way stale: during training none may come.
+        if not self.timer.isActive():
+            self._later(SOURCE_REST)
+            self._follows = True
+
     # ------------------------------------------------------------ making
 
     def _later(self, milliseconds: int) -> None:
         """Make the objects once nothing has changed for a while."""
+        self._follows = False
         if self.live.isChecked() and self.source.layer is not None and not self.released:
             self.timer.start(milliseconds)
+
+    def _rested(self) -> None:
+        if self._follows and self._background.busy:
+            self.timer.start(SOURCE_REST)
+        else:
+            self._go()
 
     def _go(self) -> None:
         layer, image = self.source.layer, self.image.layer

@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QSlider
 
 from napari_unet.engine.inspecting import PredictThen, SnapshotKept
-from napari_unet.engine.protocol import ArrayRef
 from napari_unet.errors import UserError
 from napari_unet.model.file import read_header
 from napari_unet.plugin import derived
@@ -50,6 +49,7 @@ class TimeMachineDock(InspectorDock):
         self.when, self.differs = words(), words()
         self._build()
         self.listen(self.session.history_changed, self._fill)
+        self.listen(self.session.training_changed, self._ended)
         self._fill()
 
     def _build(self) -> None:
@@ -133,16 +133,17 @@ class TimeMachineDock(InspectorDock):
         if not session.engine_was_ready:
             return
         self._know_history()
-        if self._rolling is not None and not session.training.running:
-            kept, self._rolling = self._rolling, None
-            control.roll_back(session, kept)
-            return
         entry, one = self.image(), self.chosen
         if entry is None or one is None or not entry.ready:
             return
         place = session.looking.part_of(entry)
-        if (one.path, place) != self._asked and not self.asker.busy:
-            self._asked = (one.path, place)
+        wanted = (
+            one.path,
+            place,
+            getattr(session.engine, "pid", None),
+        )  # a new engine is asked anew
+        if wanted != self._asked and not self.asker.busy:
+            self._asked = wanted
             self._ask(entry, one, place)
         elif place == self.place:
             self._follow(entry)
@@ -162,6 +163,8 @@ class TimeMachineDock(InspectorDock):
         ref, array = self.session.engine.allocate(shape, np.float32)
 
         def done(result: dict[str, Any]) -> None:
+            if self.place and self.place[0] != place[0]:
+                self._leave()
             self.then = np.asarray(array).argmax(0).astype(np.uint8)
             self.place, self.now = place, None
             self.say("")
@@ -170,7 +173,7 @@ class TimeMachineDock(InspectorDock):
         self.asker.ask(
             "Looking back",
             PredictThen,
-            lambda result: self._release(ref, done, result),
+            done,
             needs=entry,
             path=one.path,
             image=entry.id,
@@ -178,12 +181,6 @@ class TimeMachineDock(InspectorDock):
             box=box,
             array=ref,
         )
-
-    def _release(self, ref: ArrayRef, done: Any, result: dict[str, Any]) -> None:
-        try:
-            done(result)
-        finally:
-            self.session.engine.release(ref)
 
     def _follow(self, entry: ImageEntry) -> None:
         """Take the present prediction, if it is another than before."""
@@ -242,12 +239,18 @@ class TimeMachineDock(InspectorDock):
 
     def _roll_back(self) -> None:
         one = self._one()
-        if self.session.training.running:  # look() goes on when it has ended
+        if self.session.training.running:  # _ended() goes on
             self._rolling = one
             control.stop(self.session)
             self.say("Stopping the training ...")
         else:
             control.roll_back(self.session, one)
+
+    def _ended(self) -> None:
+        """Also while the dock is hidden: later it would undo what was trained meanwhile."""
+        if self._rolling is not None and not self.session.training.running:
+            kept, self._rolling = self._rolling, None
+            self.guard(control.roll_back)(self.session, kept)
 
     def _keep(self) -> None:
         one = self._one()
@@ -275,9 +278,14 @@ class TimeMachineDock(InspectorDock):
         """Also shows the present prediction again."""
         if not self.released:
             super().release()
-            if self._hidden is not None and self._hidden in self.viewer.layers:
-                self._hidden.visible = True
-            entry = self.session.entry_of(self.place[0]) if self.place else None
-            layer = derived.find(self.viewer, entry, THEN) if entry is not None else None
-            if layer is not None:
-                self.viewer.layers.remove(layer)
+            self._leave()
+
+    def _leave(self) -> None:
+        """The image that was compared looks as it did before."""
+        hidden, self._hidden = self._hidden, None
+        if hidden is not None and hidden in self.viewer.layers:
+            hidden.visible = True
+        entry = self.session.entry_of(self.place[0]) if self.place else None
+        layer = derived.find(self.viewer, entry, THEN) if entry is not None else None
+        if layer is not None:
+            self.viewer.layers.remove(layer)
