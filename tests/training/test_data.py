@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_training import data_of, labelled, recipe
 
-from napari_unet.annotations.kinds import UNLABELLED
+from napari_unet.annotations.kinds import UNLABELLED, LabelKind
 from napari_unet.errors import UserError
 from napari_unet.images.image import Image
 from napari_unet.images.normalise import choose_normalisation
@@ -41,6 +41,22 @@ def test_windows_read_like_the_whole_plane_and_nothing_outside() -> None:
     np.testing.assert_array_equal(read[0], expected)
     far = plane.read_labels(((100, 110), (-30, -10)))
     assert (far[0] == UNLABELLED).all()
+
+
+@pytest.mark.parametrize("kind", ["scribbles", "classes", "objects"])
+def test_a_plane_without_objects_that_is_fully_annotated_is_background(kind: LabelKind) -> None:
+    labels, regions = np.zeros((2, 64, 64), np.uint8), np.zeros((2, 64, 64), np.uint8)
+    labels[0, 10:20, 10:20], labels[0, 30:40, 10:20] = 1, 2
+    regions[1, 8:40, 8:48] = 1  # a frame in which there are no cells
+    image = Image("cells", np.random.default_rng(0).random((2, 64, 64), np.float32), "tyx")
+    masks = Image("cells", regions, "tyx")
+    data = data_of([LabelledImage(image, Image("cells", labels, "tyx"), kind, regions=masks)])
+    plane = data.planes["cells", (1,)]
+    assert plane.window == ((8, 40), (8, 48))
+    assert not plane.truth.any()
+    assert not data.notes
+    regions[1] = 0
+    assert data.refresh("cells", (1,)) is None
 
 
 def test_objects_bring_boundary_weights_and_sizes() -> None:

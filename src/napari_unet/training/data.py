@@ -154,7 +154,7 @@ class TrainingData:
         if nothing and not labelled.complete:
             self.planes.pop((name, index), None)
             return None
-        if not nothing:
+        if labels.any():  # else it is complete, or a region of it is: all background
             if kind == "classes":
                 self._note_values(name, labels)
             masks = self._masks is not None or kind != "classes"
