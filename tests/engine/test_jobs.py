@@ -99,17 +99,19 @@ def test_training_meanwhile_does_not_change_a_prediction(engine: Any, tmp_path: 
     engine.send(SaveModel(job="save", path=str(tmp_path / "m.unet")))
     engine.wait("job_finished")
     refs, arrays = outputs(engine, (), (96, 96))
-    engine.send(Predict(job="p", image=id, outputs=refs, tile=16))
+    # Small tiles, and many: training must go on before the last of them is there.
+    engine.send(Predict(job="p", image=id, outputs=refs, tile=4))
     engine.wait("tile")
+    begun = len(engine.seen)
     engine.send(ResumeTraining())
-    engine.wait("training_progress")  # steps between tiles
     engine.wait("job_finished")
+    assert any(event.type == "training_progress" for event in engine.seen[begun:])
     engine.send(StopTraining())
     engine.wait("training_finished")
     engine.send(LoadModel(job="load", path=str(tmp_path / "m.unet")))
     engine.wait("job_finished")
     refs, again = outputs(engine, (), (96, 96))
-    engine.send(Predict(job="q", image=id, outputs=refs, tile=16))
+    engine.send(Predict(job="q", image=id, outputs=refs, tile=4))
     engine.wait("job_finished")
     np.testing.assert_allclose(again["probability"], arrays["probability"], atol=1e-5)
 
