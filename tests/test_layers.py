@@ -17,7 +17,7 @@ ROOT = Path(napari_unet.__file__).parent
 
 # The order of docs/architecture.md, from the top; what shares a line may import each other.
 ORDER = [
-    ["errors", "locks", ""],
+    ["errors", "locks", "processor", ""],
     ["images"],
     ["annotations"],
     ["evaluation"],
@@ -48,6 +48,7 @@ LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 TORCH_FREE = (
     "errors",
     "locks",
+    "processor",
     "images",
     "annotations",
     "evaluation",

@@ -121,6 +121,7 @@ def _execute(python: Path, method: Method, folder: Path, plan: Plan) -> str:
     environment.pop("PYTHONPATH", None)
     if method.name == "ours":
         environment["PYTHONPATH"] = str(SRC)
+        environment["THP_MEM_ALLOC_ENABLE"] = "1"  # torch reads it when it is imported
     log = folder / "log.txt"
     try:
         with log.open("w") as stream:

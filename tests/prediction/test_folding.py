@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from trained_networks import LIVE, trained, unet
 from without_float64 import on_apple_gpu
 
 from napari_unet.networks import registry
 from napari_unet.prediction.folding import fold, foldable
 from napari_unet.prediction.predictor import Predictor
 from napari_unet.prediction.way import Way
-
-LIVE: dict[str, Any] = {"width": 4, "depth": 2, "padding": "same", "norm": "batch"}
-
-
-def trained(network: nn.Module) -> nn.Module:
-    """With statistics and gains as after a training."""
-    torch.manual_seed(0)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
-            module.running_mean.normal_(0, 0.3)  # type: ignore[union-attr]
-            module.running_var.uniform_(0.3, 2)  # type: ignore[union-attr]
-            nn.init.normal_(module.weight, 1, 0.2)
-            nn.init.normal_(module.bias, 0, 0.2)
-    return network.eval()
-
-
-def unet(dims: int = 2, **more: Any) -> nn.Module:
-    torch.manual_seed(0)
-    return trained(
-        registry.build("unet", dims=dims, in_channels=1, out_channels=2, arguments=LIVE | more)
-    )
 
 
 @pytest.mark.parametrize("dims", [2, 3])

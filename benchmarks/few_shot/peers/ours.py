@@ -17,10 +17,12 @@ from job import Job, label_of, open_job
 from napari_unet.core import TrainingError, prepare
 from napari_unet.engine.warm_up import warm_up
 from napari_unet.model.model import Model
+from napari_unet.processor import make_ready
 from napari_unet.training.events import Failed, Finished, Progress
 
 
 def main() -> None:
+    make_ready()  # as the engine and the command line do
     job = open_job()
     job.versions("napari-unet-live", "torch", "numpy")
     torch.set_num_threads(job.threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -22,6 +21,7 @@ from napari_unet.cli.commands import (
     train,
     verify,
 )
+from napari_unet.processor import make_ready
 
 app = typer.Typer(
     name="napari-unet",
@@ -53,9 +53,7 @@ def _main(
     ImageJ), PNG, JPEG, BMP, .npy, zarr. Results go to standard output, everything else to standard
     error; on bad input the exit code is not 0 and the message says what to do.
     """
-    # As in the engine: OpenMP threads that spin while they wait would take the processor from
-    # each other when anything else runs. Read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    make_ready()
 
 
 COMMANDS = (

@@ -21,9 +21,9 @@ from napari_unet.prediction.way import Way
 _OUTPUT = re.compile(rf"\.({'|'.join(DTYPES)})\.({'|'.join(FORMATS)})$")
 
 EVERY_WAY = tuple(
-    Way(precision, channels_last, folded, graphs=graphs)
+    Way(precision, channels_last, folded, graphs=graphs, packed=packed)
     for precision in PRECISIONS
-    for channels_last, folded, graphs in product((True, False), repeat=3)
+    for channels_last, folded, graphs, packed in product((True, False), repeat=4)
 )
 """In which a prediction can have been made where nobody chose one."""
 

@@ -12,6 +12,7 @@ import psutil
 
 from napari_unet.engine.channel import Outbox, claim_stdio, read_commands, watch_parent
 from napari_unet.engine.protocol import Command, Shutdown
+from napari_unet.processor import make_ready
 
 FAREWELL = 10.0
 """Seconds that the engine has to keep the model when its GUI was killed."""
@@ -23,13 +24,7 @@ and of these 5 leaves the engine two to three times as many steps."""
 
 
 def be_modest() -> None:
-    """Let everything that a person waits for go first; before torch is imported.
-
-    OpenMP threads shall sleep, not spin, while they wait for one another: a thread that spins keeps
-    the processor from the very one it waits for. With one of two cores kept busy by others, a
-    training step takes a third of the time so; with both, a tenth. On an idle machine it costs 5 %.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    """Let everything that a person waits for go first."""
     wanted = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", NICENESS)
     try:
         psutil.Process().nice(wanted)
@@ -58,6 +53,7 @@ def main() -> None:
     read_commands(commands, inbox, outbox, at_end=orphaned)
     watch_parent(arguments.parent, at_end=orphaned)
     be_modest()
+    make_ready()
 
     from napari_unet.engine.server import Server
     from napari_unet.engine.warm_up import warm_up

@@ -37,6 +37,7 @@ from napari_unet.prediction.device import autocast, free_memory, is_out_of_memor
 from napari_unet.prediction.enlarging import enlarging
 from napari_unet.prediction.folding import fold
 from napari_unet.prediction.graphs import Graphed
+from napari_unet.prediction.packing import can_pack, pack
 from napari_unet.prediction.rotations import VIEWS
 from napari_unet.prediction.way import Way
 
@@ -78,7 +79,7 @@ class Predictor:
     ``network`` maps (B, C, *spatial) to logits (B, class, *spatial). It is moved to ``device``,
     laid out channels last and put into evaluation mode, all in place. ``precision`` is "float32",
     "bf16" or "fp16"; the softmax is always float32. A ``way`` says more than the precision, which
-    is then taken from it; folded, the predictor keeps what the weights are now.
+    is then taken from it; folded or packed, the predictor keeps what the weights are now.
 
     When memory runs out, the tile at hand and those after it are predicted in pieces of half the
     side, with the same result; ``notes`` then holds a sentence about it. Blended windows cannot be
@@ -112,6 +113,8 @@ class Predictor:
         self._run: nn.Module = self.network
         if self.way.folded:
             self._run = fold(self.network).to(memory_format=self._layout)  # type: ignore[call-overload]
+        if self.way.packed and device.type == "cpu" and can_pack():
+            self._run = pack(self._run, self.precision)
         if self.way.graphs and device.type == "cuda":
             self._run = Graphed(self._run, self.precision)
         self._largest: int | None = None  # side of a tile's output since memory ran out

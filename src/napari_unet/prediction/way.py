@@ -1,4 +1,4 @@
-"""One way to compute the same: numbers, memory layout, folding, graphs."""
+"""One way to compute the same: numbers, memory layout, folding, packing, graphs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Way:
     ``precision``: "float32", "bf16" or "fp16". ``channels_last``: layout of the maps. ``folded``:
     batch normalisation multiplied into the convolutions before it, prediction only. ``fused``: the
     optimiser's update of all weights in one kernel, training only. ``graphs``: CUDA graphs,
-    prediction only.
+    prediction only. ``packed``: convolutions laid out once for the processor, with the ReLU after
+    them, prediction only (:mod:`napari_unet.prediction.packing`).
     """
 
     precision: str = "float32"
@@ -24,6 +25,7 @@ class Way:
     folded: bool = False
     fused: bool = False
     graphs: bool = False
+    packed: bool = False
 
     def layout(self, dims: int) -> torch.memory_format:
         """Of maps with ``dims`` spatial axes."""
@@ -31,7 +33,7 @@ class Way:
 
     def __str__(self) -> str:
         layout = "channels last" if self.channels_last else "channels first"
-        more = [name for name in ("folded", "fused", "graphs") if getattr(self, name)]
+        more = [name for name in ("folded", "fused", "graphs", "packed") if getattr(self, name)]
         return ", ".join([self.precision, layout, *more])
 
 

@@ -22,6 +22,7 @@ from napari_unet.prediction.device import (
 )
 from napari_unet.prediction.folding import fold, foldable
 from napari_unet.prediction.graphs import Graphed
+from napari_unet.prediction.packing import can_pack, pack
 from napari_unet.prediction.way import Way, default_way
 from napari_unet.speed.race import Patience, race, winner
 
@@ -95,6 +96,9 @@ def try_prediction(
     ]
     if device.type == "cuda":
         ways += [replace(way, graphs=True) for way in ways if way.channels_last]
+    if device.type == "cpu" and can_pack():
+        folded = bool(foldable(network))
+        ways += [Way(precision, folded=folded, packed=True) for precision in precisions(device)]
     networks: dict[tuple[bool, bool], nn.Module] = {}
 
     def runner(way: Way) -> Callable[[Tensor], Tensor]:
@@ -103,6 +107,8 @@ def try_prediction(
             own = fold(network) if way.folded else copy.deepcopy(network)
             networks[kind] = own.to(memory_format=way.layout(dims))  # type: ignore[call-overload]
         run = Graphed(networks[kind], way.precision) if way.graphs else networks[kind]
+        if way.packed:
+            run = pack(run, way.precision)
 
         @torch.inference_mode()
         def predict(x: Tensor) -> Tensor:

@@ -1,0 +1,101 @@
+"""Convolutions laid out once for the processor, together with the ReLU after them.
+
+torch casts the weights of a convolution and lays them out for oneDNN anew at each call, and ReLU
+goes through the whole map once more. To predict, both can be done beforehand: the weights are kept
+in the layout and the numbers that the processor multiplies, and ReLU is applied to each value
+before it is written. The operators are those that torch's own compiler emits for processors; where
+a version of torch lacks them nothing is packed. The values differ from the usual ones by rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from napari_unet.prediction.device import PRECISIONS
+
+_CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+def can_pack() -> bool:
+    """Whether this torch has the operators."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    names = ("_convolution_pointwise", "_reorder_convolution_weight")
+    return all(hasattr(torch.ops.mkldnn, name) for name in names)
+
+
+def pack(network: nn.Module, precision: str) -> nn.Module:
+    """A copy for predictions on the CPU under autocast of ``precision``; keeps the weights of now.
+
+    The copy cannot be moved, saved or trained. ``network`` stays as it is; it should lie channels
+    last.
+    """
+    packed = copy.deepcopy(network).eval()
+    for parent in list(packed.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, _TRANSPOSED):
+                child.to(PRECISIONS[precision])
+            elif _plain(child):
+                relu = _relu_after(parent, name)
+                parent._modules[name] = Packed(child, PRECISIONS[precision], relu=bool(relu))
+                if relu:
+                    parent._modules[relu] = nn.Identity()
+    return packed
+
+
+class Packed(nn.Module):
+    """One convolution, with ReLU behind it if ``relu``, for maps (B, C, *spatial) on the CPU."""
+
+    def __init__(self, convolution: nn.Module, numbers: torch.dtype, *, relu: bool) -> None:
+        super().__init__()
+        assert isinstance(convolution, _CONVOLUTIONS)
+        self.numbers = numbers
+        assert not isinstance(convolution.padding, str)
+        self.sizes = (
+            list(convolution.padding),
+            list(convolution.stride),
+            list(convolution.dilation),
+            convolution.groups,
+        )
+        self.after = "relu" if relu else "none"
+        # Plain attributes: a weight in oneDNN's layout is no tensor that a module could move.
+        self.laid_out = torch.ops.mkldnn._reorder_convolution_weight(
+            convolution.weight.detach().to(numbers), *self.sizes, None
+        )
+        bias = convolution.bias
+        self.offset = None if bias is None else bias.detach().to(numbers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = torch.ops.mkldnn._convolution_pointwise(
+            x.to(self.numbers), self.laid_out, self.offset, *self.sizes, self.after, [], ""
+        )
+        return cast(Tensor, found)
+
+
+def _plain(module: nn.Module) -> bool:
+    """Whether it is a convolution, exactly, that the operator computes."""
+    return (
+        type(module) in _CONVOLUTIONS
+        and isinstance(module, _CONVOLUTIONS)
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+        and not (module._forward_hooks or module._forward_pre_hooks)
+    )
+
+
+def _relu_after(parent: nn.Module, name: str) -> str | None:
+    """Name of the ReLU right behind the layer ``name`` of a sequence; None: there is none."""
+    if type(parent) is not nn.Sequential:
+        return None
+    # What was folded away is passed over.
+    left = [(n, m) for n, m in parent.named_children() if n == name or type(m) is not nn.Identity]
+    for (first, _), (second, layer) in pairwise(left):
+        if first == name and type(layer) is nn.ReLU and not layer._forward_hooks:
+            return second
+    return None
