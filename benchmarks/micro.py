@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 
-os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": "1"}  # see processor.py
+# As processor.py does, which comes too late once torch is imported.
+os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000", "THP_MEM_ALLOC_ENABLE": "1"}
 
 import plain
 import plots

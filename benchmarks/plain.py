@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SETTINGS = ("OMP_WAIT_POLICY", "THP_MEM_ALLOC_ENABLE")
+SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "THP_MEM_ALLOC_ENABLE")
 
 
 class Elsewhere:

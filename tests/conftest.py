@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 # Before torch is imported: threads that sleep while they wait keep the suite short beside engines.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 # Tests depend on no timing, and leave nothing in the user's cache.
 os.environ["NAPARI_UNET_SPEED"] = "off"
 

@@ -10,32 +10,35 @@ from typing import Any
 
 import pytest
 
+from napari_unet.processor import SPINS
+
 SCRIPT = """
 import json, os, sys
 from napari_unet.processor import make_ready
 make_ready()
 make_ready()
-names = ("OMP_WAIT_POLICY", "THP_MEM_ALLOC_ENABLE")
+names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "THP_MEM_ALLOC_ENABLE")
 print(json.dumps([[os.environ.get(name) for name in names], "torch" in sys.modules]))
 """
 
 
 def ready(**given: str) -> Any:
-    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY",)}
-    environment.pop("THP_MEM_ALLOC_ENABLE", None)
+    ours = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "THP_MEM_ALLOC_ENABLE")
+    environment = {k: v for k, v in os.environ.items() if k not in ours}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=environment | given, capture_output=True, check=True
     )
     return json.loads(done.stdout)
 
 
-def test_threads_sleep_and_memory_is_kept() -> None:
-    assert ready() == [["PASSIVE", "1"], False]
+def test_threads_sleep_soon_and_memory_is_kept() -> None:
+    assert ready() == [["PASSIVE", SPINS, "1"], False]
 
 
 def test_what_the_user_has_set_stays() -> None:
     given = {"OMP_WAIT_POLICY": "ACTIVE", "THP_MEM_ALLOC_ENABLE": "0"}
-    assert ready(**given) == [["ACTIVE", "0"], False]
+    assert ready(**given) == [["ACTIVE", None, "0"], False]
+    assert ready(GOMP_SPINCOUNT="7") == [["PASSIVE", "7", "1"], False]
 
 
 KEEPING = """

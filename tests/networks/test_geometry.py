@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from torch import nn
 
 from napari_unet.errors import UserError
 from napari_unet.networks.geometry import Geometry, encoder_decoder_geometry
-from napari_unet.networks.registry import build, geometry
+from napari_unet.networks.registry import build, geometry, spec
 
 CASES = [
     (name, dims, depth, padding)
@@ -134,3 +136,37 @@ def test_output_size_is_the_smallest_that_fits(
     assert size[1] == sizes.base[1]
     assert size[0] == sizes.base[0] or size[0] - sizes.stride[0] < wished
     sizes.check_input(sizes.input_size(size))
+
+
+def deep(name: str) -> dict[str, Any]:
+    """Arguments of a small network that is deep enough for a halo beyond its context."""
+    known = spec(name).arguments.model_fields
+    wanted = {"width": 2, "padding": "same", "depth": 3, "flat": 0}
+    return {key: value for key, value in wanted.items() if key in known}
+
+
+@pytest.mark.parametrize(
+    "name", ["unet", "unetpp", "unet_reduced_skip", "multimodal_unet", "unet3d"]
+)
+@torch.inference_mode()
+def test_whole_strides_depend_on_nothing_beyond_the_context(name: str) -> None:
+    dims, channels = spec(name).dims[0], 2
+    sizes = geometry(name, deep(name), dims)
+    assert all(c < h for c, h in zip(sizes.context, sizes.halo, strict=True))
+    torch.manual_seed(0)
+    network = build(name, dims=dims, in_channels=channels, out_channels=2, arguments=deep(name))
+    exactly = torch.float64 if dims == 2 else torch.float32
+    network = network.to(exactly).eval()
+    side = [2 * h + s for h, s in zip(sizes.halo, sizes.stride, strict=True)]
+    x = torch.randn(1, channels, *side, dtype=exactly)
+    more = [h - c for h, c in zip(sizes.halo, sizes.context, strict=True)]
+    inside = (..., *(slice(n, -n) for n in more))
+    middle = (..., *(slice(h, -h) for h in sizes.halo))
+    # Cut off, zeros stand in its place.
+    without = (..., *(slice(c, -c) for c in sizes.context))
+    close = {"rtol": 0, "atol": 1e-12 if dims == 2 else 1e-5}
+    torch.testing.assert_close(network(x[inside])[without], network(x)[middle], **close)
+    if name == "unet":  # and on what is within it, it does depend
+        near = x.clone()
+        near[(..., *(slice(n + 2, n + 3) for n in more))] += 1e3
+        assert not torch.equal(network(near)[middle], network(x)[middle])

@@ -47,6 +47,8 @@ class Geometry:
     base: Sizes
     tile_exact: bool = True
     window: Sizes | None = None
+    whole_strides: Sizes | None = None
+    """How far pixels that fill whole strides depend on what lies around them, where known."""
 
     @property
     def receptive_field(self) -> Sizes:
@@ -68,6 +70,18 @@ class Geometry:
         if not self.padded:
             return self.border
         return tuple(-(-r // s) * s for r, s in zip(self.reach, self.stride, strict=True))
+
+    @property
+    def context(self) -> Sizes:
+        """Margin of input that outputs of whole strides depend on: the halo, or less.
+
+        The halo allows for the last pixel of a stride, which sees as far to the left as the first
+        one but lies farther to the right. Where poolings tie all pixels of a stride to the same
+        ones, that is a stride more than a tile needs, which begins and ends with whole strides.
+        """
+        if not self.padded or self.whole_strides is None:
+            return self.halo
+        return tuple(-(-r // s) * s for r, s in zip(self.whole_strides, self.stride, strict=True))
 
     @property
     def resizable(self) -> bool:
@@ -162,19 +176,21 @@ def encoder_decoder_geometry(
     ``pooling`` replaces 2x2 (see ``anisotropy.py``): each axis is then followed for itself.
     """
     chosen = pooling or usual_pooling(depth, dims)
-    axes = [
-        _along(
+    sizes = [
+        (
             [factors[axis] for factors in chosen],
             [convolutions * reached[axis] for reached in radii(chosen, dims)],
         )
         for axis in range(dims)
     ]
+    axes = [_along(*one) for one in sizes]
     stride = tuple(s for s, _, _ in axes)
     return Geometry(
         stride=stride,
         reach=tuple(border + s - 1 for s, border, _ in axes),
         border=tuple(0 if padded else border for _, border, _ in axes),
         base=stride if padded else tuple(base for _, _, base in axes),
+        whole_strides=tuple(_around_whole_strides(*one) for one in sizes),
     )
 
 
@@ -193,3 +209,18 @@ def _along(factors: Sequence[int], lost: Sequence[int]) -> tuple[int, int, int]:
     for factor, loss in reversed(list(zip(factors, lost, strict=False))):
         less = factor * less + 2 * loss
     return scale, border, (-less - 1) % scale + 1
+
+
+def _around_whole_strides(factors: Sequence[int], lost: Sequence[int]) -> int:
+    """How far beyond itself one stride of pixels depends on the input, along one axis.
+
+    Followed backwards through a padded network, whose poolings begin at pixel 0 of each level;
+    the same to both sides.
+    """
+    first, last = 0, math.prod(factors) - 1
+    for factor, loss in zip(factors, lost, strict=False):
+        first, last = (first - loss) // factor, (last + loss) // factor
+    first, last = first - lost[-1], last + lost[-1]
+    for factor, loss in reversed(list(zip(factors, lost, strict=False))):
+        first, last = factor * first - loss, factor * last + factor - 1 + loss
+    return max(-first, last + 1 - math.prod(factors))

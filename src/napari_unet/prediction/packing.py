@@ -3,7 +3,8 @@
 torch casts the weights of a convolution and lays them out for oneDNN anew at each call, and ReLU
 goes through the whole map once more. To predict, both can be done beforehand: the weights are kept
 in the layout and the numbers that the processor multiplies, and ReLU is applied to each value
-before it is written. The operators are those that torch's own compiler emits for processors; where
+before it is written. Max pooling does without the places of the maxima, which only training needs.
+The operators are those that torch's own compiler emits for processors; where
 a version of torch lacks them nothing is packed. The values differ from the usual ones by rounding.
 """
 
@@ -41,6 +42,8 @@ def pack(network: nn.Module, precision: str) -> nn.Module:
         for name, child in list(parent.named_children()):
             if isinstance(child, _TRANSPOSED):
                 child.to(PRECISIONS[precision])
+            elif _halves(child):
+                parent._modules[name] = Halved()
             elif _plain(child):
                 relu = _relu_after(parent, name)
                 parent._modules[name] = Packed(child, PRECISIONS[precision], relu=bool(relu))
@@ -76,6 +79,31 @@ class Packed(nn.Module):
             x.to(self.numbers), self.laid_out, self.offset, *self.sizes, self.after, [], ""
         )
         return cast(Tensor, found)
+
+
+class Halved(nn.Module):
+    """Max pooling by 2 of maps (B, C, *spatial), for which no places need to be remembered."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis in range(2, x.dim()):
+            even = x.narrow(axis, 0, x.shape[axis] // 2 * 2).movedim(axis, 0)
+            x = torch.maximum(even[::2], even[1::2]).movedim(0, axis)
+        return x
+
+
+def _halves(module: nn.Module) -> bool:
+    return (
+        isinstance(module, (nn.MaxPool2d, nn.MaxPool3d))
+        and _all(module.kernel_size, 2)
+        and _all(module.stride, 2)
+        and _all(module.padding, 0)
+        and _all(module.dilation, 1)
+        and not (module.ceil_mode or module.return_indices)
+    )
+
+
+def _all(sizes: int | tuple[int, ...], value: int) -> bool:
+    return sizes == value or (isinstance(sizes, tuple) and set(sizes) == {value})
 
 
 def _plain(module: nn.Module) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 
@@ -190,7 +191,8 @@ class Predictor:
         if not self.geometry.tile_exact:
             inputs = Windows(shape, self.geometry).inputs(box or _whole(shape), skip)
         else:
-            inputs = [t.input for t in self.plan(shape, tile, box) if t.number not in skip]
+            plan = self.plan(shape, tile, box)
+            inputs = [self._needed(t).input for t in plan if t.number not in skip]
         return [box_to_read(one, shape) for one in inputs]
 
     def plan(
@@ -332,11 +334,21 @@ class Predictor:
         )
 
     def _whole_tile(self, tile: Tile, read: Read, shape: Sizes, rotations: bool) -> Array:
+        tile = self._needed(tile)
         pixels = read_mirrored(read, tile.input, shape)
         margins = self._margins(tile, pixels.shape[1:])
         probability = self._probability(pixels, margins, rotations)
         crop = tuple(slice(a - m, b - m) for (a, b), m in zip(tile.crop, margins, strict=True))
         return probability[(slice(None), *crop)].cpu().numpy()
+
+    def _needed(self, tile: Tile) -> Tile:
+        """``tile`` without the part of its halo that none of its pixels can depend on."""
+        more = [h - c for h, c in zip(self.geometry.halo, self.geometry.context, strict=True)]
+        return replace(
+            tile,
+            input=tuple((a + n, b - n) for (a, b), n in zip(tile.input, more, strict=True)),
+            crop=tuple((a - n, b - n) for (a, b), n in zip(tile.crop, more, strict=True)),
+        )
 
     def _margins(self, tile: Tile, size: Sequence[int]) -> Sizes:
         """What the network may leave out on each side, by axis: multiples of the stride.

@@ -41,7 +41,7 @@ class TwoLooks(nn.Module):
         super().__init__()
         self.network, self.share = network, share
         self.border = geometry.at_two_sizes().border
-        self.halo, self.stride = geometry.halo, geometry.stride
+        self.halo, self.stride = geometry.context, geometry.stride
         self.unseen = tuple(b - h for b, h in zip(self.border, self.halo, strict=True))
         """Pixels on each side that the first look need not see."""
 

@@ -42,6 +42,7 @@ def _geometry(arguments: UNet3DArguments, dims: int) -> Geometry:
         reach=z.reach + plane.reach,
         border=z.border + plane.border,
         base=z.base + plane.base,
+        whole_strides=(z.whole_strides or ()) + (plane.whole_strides or ()),
     )
 
 
