@@ -1,4 +1,4 @@
-"""PyTorch and MONAI as they come, in a process of their own: what micro.py compares with.
+"""What micro.py compares with, as it comes, in a process of its own: PyTorch, MONAI, scipy.
 
 python benchmarks/plain.py NAME [--threads N]
 
@@ -19,6 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+OBJECTS = 20
+"""Of which a distance transform each is made; all would take minutes."""
 SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "THP_MEM_ALLOC_ENABLE")
 
 
@@ -146,12 +150,47 @@ def sliding(which: str) -> Callable[[], object]:
     return slide
 
 
+def transforms(objects: int) -> Callable[[], object]:
+    """Boundary weights as they are usually written, of the first OBJECTS objects."""
+    from scipy import ndimage
+
+    ids = cells(1024, objects)
+
+    def usual() -> None:
+        stack = np.stack(
+            [ndimage.distance_transform_edt(ids != n) for n in range(1, OBJECTS + 1)], axis=-1
+        )
+        stack.sort(axis=-1)
+        10 * np.exp(-((stack[..., 0] + stack[..., 1]) ** 2) / 50) * (ids == 0)
+
+    return usual
+
+
+def cells(size: int, objects: int) -> np.ndarray:
+    """Ids of round cells on a shaken grid, nearly touching."""
+    rng = np.random.default_rng(0)
+    side = int(np.ceil(np.sqrt(objects)))
+    pitch = size / side
+    ids = np.zeros((size, size), np.int32)
+    y, x = np.ogrid[:size, :size]
+    places = [(i, j) for i in range(side) for j in range(side)][:objects]
+    for number, (i, j) in enumerate(places, 1):
+        cy, cx = (np.array([i, j]) + 0.5 + rng.uniform(-0.1, 0.1, 2)) * pitch
+        r = pitch * rng.uniform(0.3, 0.45)
+        box = tuple(slice(max(0, int(c - r) - 1), int(c + r) + 2) for c in (cy, cx))
+        inside = (y[box[0]] - cy) ** 2 + (x[:, box[1]] - cx) ** 2 < r * r
+        ids[box][inside] = number
+    return ids
+
+
 THINGS: dict[str, Callable[[], Callable[[], object]]] = {
     "paper_step": paper_step,
     "paper_prediction": paper_prediction,
     "live_prediction": live_prediction,
     "sliding_basic": lambda: sliding("basic"),
     "sliding_live": lambda: sliding("live"),
+    "transforms_300": lambda: transforms(300),
+    "transforms_1000": lambda: transforms(1000),
 }
 
 

@@ -34,10 +34,10 @@ def test_what_was_remembered_is_recalled(file: Path) -> None:
         "not JSON",
         "[]",
         '{"version": 1, "entries": {"a": {}}}',
-        '{"version": 2, "entries": []}',
-        '{"version": 2, "entries": {"a": 5}}',
+        f'{{"version": {memory.VERSION}, "entries": []}}',
+        f'{{"version": {memory.VERSION}, "entries": {{"a": 5}}}}',
         "[" * 100_000,
-        '{"version": 2, "entries": {"a": {"x": "' + "y" * memory.LARGEST + '"}}}',
+        f'{{"version": {memory.VERSION}, "entries": {{"a": {{"x": "{"y" * memory.LARGEST}"}}}}}}',
     ],
 )
 def test_damaged_and_foreign_files_are_nothing(file: Path, content: str) -> None:

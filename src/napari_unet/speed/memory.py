@@ -17,7 +17,7 @@ import platformdirs
 
 VARIABLE = "NAPARI_UNET_SPEED"
 """Environment variable: the file to use instead, or ``off`` to neither read nor measure."""
-VERSION = 3
+VERSION = 4
 KEPT = 100
 """Entries; the oldest are forgotten."""
 LARGEST = 2**20
