@@ -4,8 +4,8 @@ torch casts the weights of a convolution and lays them out for oneDNN anew at ea
 goes through the whole map once more. To predict, both can be done beforehand: the weights are kept
 in the layout and the numbers that the processor multiplies, and ReLU is applied to each value
 before it is written. Max pooling does without the places of the maxima, which only training needs.
-The operators are those that torch's own compiler emits for processors; where
-a version of torch lacks them nothing is packed. The values differ from the usual ones by rounding.
+The operators are those that torch's own compiler emits for processors; where a version of torch
+lacks them nothing is packed. The values differ from the usual ones by rounding.
 """
 
 from __future__ import annotations
