@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,24 @@ Keys = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class TwoNearest:
-    """``total``: d1 + d2 in pixels, float32, infinite on objects and wherever d2 > ``reach``.
-
-    ``first`` and ``second``: which objects those are, int32, numbered 1, 2, .. in the order of
-    their ids (see :func:`~napari_unet.annotations.objects.renumber`); 0 where there is none.
-    """
+    """``total``: d1 + d2 in pixels, float32, infinite on objects and wherever d2 > ``reach``."""
 
     total: npt.NDArray[np.float32]
-    first: npt.NDArray[np.int32]
-    second: npt.NDArray[np.int32]
     reach: float
+    _form: _Form
+    _nearest: Keys
+    _then: Keys
+
+    @cached_property
+    def first(self) -> npt.NDArray[np.int32]:
+        """The nearest object: int32, numbered 1, 2, .. in the order of the ids (see
+        :func:`~napari_unet.annotations.objects.renumber`); 0 where there is none."""
+        return self._form.numbers(self._nearest)
+
+    @cached_property
+    def second(self) -> npt.NDArray[np.int32]:
+        """The second nearest object, numbered likewise."""
+        return self._form.numbers(self._then)
 
 
 def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] = ()) -> TwoNearest:
@@ -63,10 +72,10 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
         one, two = nearest[window], then[window]
         np.minimum(two, np.maximum(one, key), out=two)
         np.minimum(one, key, out=one)
-    first, second = form.numbers(nearest), form.numbers(then)
-    total = form.distances(nearest) + form.distances(then)
-    total[(second == 0) | (ids != 0)] = np.inf
-    return TwoNearest(total, first, second, reach)
+    total = form.distances(nearest)
+    total += form.distances(then)
+    total[(then == form.far) | (ids != 0)] = np.inf
+    return TwoNearest(total, reach, form, nearest, then)
 
 
 @dataclass(frozen=True)
