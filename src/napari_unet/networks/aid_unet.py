@@ -96,4 +96,4 @@ class AIDUNet(EncoderDecoder):
         for block in self.sub_contracting:
             skips.append(x)
             x = block(pool(x))
-        return self.expand(x, lambda _: skips.pop(), margin)
+        return self.expand(x, lambda _: skips.pop(), self.lowest(margin))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -116,6 +116,24 @@ def _needed_along(factors: Sequence[int], radii: Sequence[int]) -> list[int]:
     return rims
 
 
+def _read_along(factors: Sequence[int], radii: Sequence[int]) -> list[int]:
+    """Pixels that each level of the contracting path must be given around the wanted output.
+
+    Multiples of the stride that is still to come, so that poolings tie the same pixels together.
+    """
+    rims = [_needed_along(factors, radii[:-1])[-1] + 2 * radii[-1]]
+    stride = 1
+    for factor, radius in zip(reversed(factors), reversed(radii[:-1]), strict=True):
+        stride *= factor
+        rims.append(-(-(rims[-1] * factor + 2 * radius) // stride) * stride)
+    return rims[::-1]
+
+
+def by_axis(margin: Margin, dims: int) -> list[int]:
+    """``margin`` of each axis."""
+    return [margin] * dims if isinstance(margin, int) else list(margin)
+
+
 class EncoderDecoder(nn.Module):
     """The U: contracting path, expansive path, and skip connections between them.
 
@@ -205,41 +223,61 @@ class EncoderDecoder(nn.Module):
         """Logits for ``x``; of padded networks without ``margin`` pixels on each side.
 
         ``margin``, of all axes or of each, is a multiple of the stride. The result is that of
-        cropping afterwards, but the expansive path, two thirds of the work, does not compute what
-        is cropped: a tile with its halo costs far less.
+        cropping afterwards, but what only the cropped pixels depend on is not computed: nearly all
+        of it in the expansive path, two thirds of the work, and some in the contracting one. A
+        tile with its halo costs far less.
         """
+        rims, read = by_axis(margin, len(self.pooling[0])), self._read()
         skips: list[Tensor] = []
         for level, block in enumerate(self.contracting):
-            x = block(self.pool[level - 1](x) if level else x)
+            if level:
+                x = self.pool[level - 1](x)
+                rims = [r // f for r, f in zip(rims, self.pooling[level - 1], strict=True)]
+            x, rims = keep(x, rims, read[level])
+            x = block(x)
             skips.append(x)
         del x  # or it would live as long as this call
-        return self.expand(skips.pop(), lambda _: skips.pop(), margin)
+        return self.expand(skips.pop(), lambda _: skips.pop(), rims)
 
-    def expand(self, x: Tensor, skip: Callable[[int], Tensor], margin: Margin = 0) -> Tensor:
+    def lowest(self, margin: Margin) -> list[int]:
+        """``margin`` in pixels of the lowest level, by axis."""
+        stride = [math.prod(factors) for factors in zip(*self.pooling, strict=True)]
+        return [m // s for m, s in zip(by_axis(margin, len(stride)), stride, strict=True)]
+
+    def expand(self, x: Tensor, skip: Callable[[int], Tensor], rims: Sequence[int]) -> Tensor:
         """Logits from ``x``, the map of the lowest level: the expansive path and the head.
 
-        ``skip`` is asked once for each level, from the lowest up, for what its skip connection
-        brings: a map with the level's channels, as large as that level is without ``margin``.
+        ``rims``: pixels of ``x`` around what is wanted, by axis. ``skip`` is asked once for each
+        level, from the lowest up, for what its skip connection brings: a map with the level's
+        channels and the same middle, with at least as much around it as the raised map.
         """
         depth = len(self.up)
         needed = self._needed()
-        stride = [math.prod(factors) for factors in zip(*self.pooling, strict=True)]
-        margins = [margin] * len(stride) if isinstance(margin, int) else margin
-        rims = [m // s for m, s in zip(margins, stride, strict=True)]
         x, rims = keep(x, rims, needed[depth])
         for level, up, block in zip(reversed(range(depth)), self.up, self.expansive, strict=True):
             x = up(x)
             rims = [r * f for r, f in zip(rims, self.pooling[level], strict=True)]
             x = block(torch.cat([x, centre_crop(skip(level), x)], 1))
-            x, rims = keep(x, rims, needed[level])
-        return cast(Tensor, self.head(x))
+            if level:
+                x, rims = keep(x, rims, needed[level])
+        # Classes are fewer than channels, so less is copied than if x were cropped.
+        return keep(self.head(x), rims, needed[0])[0]
 
     def _needed(self) -> list[tuple[int, ...]]:
         """See :func:`needed_rims`; by level and axis."""
-        around = zip(*radii(self.pooling, len(self.pooling[0]))[:-1], strict=True)
+        return self._by_axis(lambda factors, around: _needed_along(factors, around[:-1]))
+
+    def _read(self) -> list[tuple[int, ...]]:
+        """Pixels around what is wanted that each level of the contracting path has to be given."""
+        return self._by_axis(_read_along)
+
+    def _by_axis(
+        self, along: Callable[[Sequence[int], Sequence[int]], list[int]]
+    ) -> list[tuple[int, ...]]:
+        """What ``along`` says of one axis, from its poolings and the radii of its kernels."""
+        around = zip(*radii(self.pooling, len(self.pooling[0])), strict=True)
         factors = zip(*self.pooling, strict=True)
-        along = [_needed_along(f, r) for f, r in zip(factors, around, strict=True)]
-        return list(zip(*along, strict=True))
+        return list(zip(*map(along, factors, around), strict=True))
 
 
 def _regular(widths: Sequence[int], released: bool) -> list[int]:

@@ -101,7 +101,7 @@ class UNetReducedSkip(EncoderDecoder):
             enhanced: Tensor = self.enhance[level](restored)
             return enhanced
 
-        return self.expand(x, skip, margin)
+        return self.expand(x, skip, self.lowest(margin))
 
 
 def aggregated_channels(width: int, depth: int, dims: int) -> int:

@@ -25,8 +25,9 @@ class View:
         return torch.rot90(x.flip(-1) if self.mirrored else x, self.turns, (-2, -1))
 
     def undo(self, x: Tensor) -> Tensor:
-        """Back again: ``undo(apply(x))`` is ``x``."""
-        x = torch.rot90(x, -self.turns, (-2, -1))
+        """Back again: ``undo(apply(x))`` is ``x``; the same tensor where nothing was turned."""
+        if self.turns:  # else torch would copy it
+            x = torch.rot90(x, -self.turns, (-2, -1))
         return x.flip(-1) if self.mirrored else x
 
 
