@@ -61,16 +61,20 @@ def make_image(path: Path, side: int) -> None:
 
 
 def make_model(path: Path, network: str, width: int) -> None:
-    """Speed does not depend on the weights."""
+    """With start weights where there are some: of random ones any rounding changes classes, and
+    they would be predicted in float32."""
     import torch
 
     from napari_unet.model.header import Header, NormalisationConstants, default_classes
     from napari_unet.model.model import Model
     from napari_unet.networks import registry
+    from napari_unet.start.general import general_weights
 
     arguments: dict[str, Any] = dict(registry.spec(network).live) | {"width": width}
     torch.manual_seed(0)
     built = registry.build(network, dims=2, in_channels=1, out_channels=2, arguments=arguments)
+    if (weights := general_weights(network, arguments, dims=2, channels=1)) is not None:
+        built.load_state_dict(weights)
     header = Header(
         network=network,
         arguments=arguments,
@@ -107,7 +111,7 @@ class Memory:
 def bare(predictor: Any, side: int, tile: int | None, repeats: int) -> tuple[float, ...]:
     """Wall and CPU seconds per megapixel of the network alone: with a tile's halo, and without."""
     plan = predictor.plan((side, side), tile)
-    one = plan[len(plan) // 2]
+    one = predictor._needed(plan[len(plan) // 2])
     pixels = np.random.default_rng(0).random((1, *(b - a for a, b in one.input)), np.float32)
     sides = [b - a for a, b in one.output]
     margins = predictor._margins(one, pixels.shape[1:])
@@ -145,13 +149,21 @@ def watch_network() -> list[float]:
 
 def child(chosen: argparse.Namespace) -> None:
     """Predict one image; prints what was measured as JSON."""
+    from napari_unet.processor import make_ready
+
+    make_ready()  # as the command line does
     from napari_unet.core import predict_files
+    from napari_unet.core.fast_prediction import settle
+    from napari_unet.images.reading import read_image
     from napari_unet.model.model import load
 
     folder, side = Path(chosen.child[0]), int(chosen.child[1])
     model = load(folder / "model.unet")
     predictor = model.predictor(chosen.device, chosen.precision)
     idle = psutil.Process().memory_info().rss  # before the network has run for the first time
+    if chosen.precision == "auto":
+        image = model.as_image(read_image(folder / f"{side}.zarr", axes="yx"))
+        predictor = settle(model, image, predictor, chosen.device)
     before = [bare(predictor, side, chosen.tile, chosen.repeats)] if chosen.repeats else []
     import gc
 
@@ -187,6 +199,7 @@ def child(chosen: argparse.Namespace) -> None:
         "more_memory_mib": round((memory.most - idle) / MIB),
         "device": predictor.device.type,
         "precision": predictor.precision,
+        "way": str(predictor.way),
     }
     if before:
         wall, bare_cpu, without, _ = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,6 +173,24 @@ def test_resume_without_the_regions_of_before_says_so(tmp_path: Path) -> None:
     assert "without --regions" not in " ".join(stderr.split())
     _, stderr = run("train", *resumed, "--steps", 3)
     assert "without --regions" in " ".join(stderr.split())
+
+
+def test_resume_without_the_validation_images_of_before_says_so(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    for folder in ("images", "labels"):
+        (held / folder).mkdir(parents=True)
+        source = "ids" if folder == "labels" else folder
+        shutil.copy(f"{source}/b.tif", held / folder)
+    usual = ("images/a.tif", "ids/a.tif", "--out", tmp_path / "m.unet", "--device", "cpu",
+             "--precision", "float32")  # fmt: skip
+    run(
+        "train", *usual, "--labels", "objects", "--start", "model.unet", "--val", held, "--steps", 1
+    )
+    assert nu.load(tmp_path / "m.unet").header.history.validation
+    _, stderr = run("train", *usual, "--resume", "--val", held, "--steps", 2)
+    assert "without --val" not in " ".join(stderr.split())
+    _, stderr = run("train", *usual, "--resume", "--steps", 3)
+    assert "without --val it is not scored" in " ".join(stderr.split())
 
 
 def test_resume_with_other_options_is_refused(tmp_path: Path) -> None:

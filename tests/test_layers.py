@@ -17,7 +17,7 @@ ROOT = Path(napari_unet.__file__).parent
 
 # The order of docs/architecture.md, from the top; what shares a line may import each other.
 ORDER = [
-    ["errors", "locks", "processor", ""],
+    ["errors", "locks", "processor", "usable_memory", ""],
     ["images"],
     ["annotations"],
     ["evaluation"],
@@ -49,6 +49,7 @@ TORCH_FREE = (
     "errors",
     "locks",
     "processor",
+    "usable_memory",
     "images",
     "annotations",
     "evaluation",

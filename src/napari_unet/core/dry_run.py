@@ -21,6 +21,7 @@ from napari_unet.images.image import Image
 from napari_unet.training.data import LabelledImage
 from napari_unet.training.events import Failed, Progress
 from napari_unet.training.trainer import Trainer
+from napari_unet.usable_memory import available_memory
 
 STEPS = 4
 """Steps that are measured, behind one that warms up."""
@@ -167,7 +168,7 @@ class _Memory:
         self._before = self._peak = int(self._process.memory_info().rss)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="memory", daemon=True)
-        self.available = int(psutil.virtual_memory().available)
+        self.available = available_memory()
 
     def __enter__(self) -> _Memory:
         self._thread.start()

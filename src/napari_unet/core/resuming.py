@@ -87,14 +87,24 @@ class Interrupted:
                 f"({'; '.join(differ)}): leave that out, or train anew without resuming."
             )
 
-    def doubts(self, *, complete: bool) -> list[str]:
-        """A sentence where 0 in the labels is background everywhere now and was not before."""
-        if not complete or self.state.get("values", {}).get("complete", True):
-            return []
-        return [
-            f"In the training in {self.path} only a part of the labels was complete: without "
-            "--regions, all that is not labelled counts as background from here on."
-        ]
+    def doubts(self, *, complete: bool, scored: bool) -> list[str]:
+        """What is otherwise than before, though nobody may have meant it; a sentence each.
+
+        ``complete``: 0 in the labels is background everywhere; ``scored``: images are given that
+        are only for validation.
+        """
+        found = []
+        if complete and not self.state.get("values", {}).get("complete", True):
+            found.append(
+                f"In the training in {self.path} only a part of the labels was complete: without "
+                "--regions, all that is not labelled counts as background from here on."
+            )
+        if not scored and self.validation == "none" and self.header.history.validation:
+            found.append(
+                f"The training in {self.path} was scored on a folder of images: without --val it "
+                "is not scored from here on."
+            )
+        return found
 
     def check_channels(self, image: Image) -> None:
         """:class:`UserError` where the image has others than the network."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psutil
 import torch
 
 from napari_unet.errors import UserError
 from napari_unet.networks import registry
 from napari_unet.prediction.device import choose_device, is_out_of_memory
 from napari_unet.training.presets import Preset
+from napari_unet.usable_memory import available_memory
 
 COPIES = 4
 """float32 numbers for each parameter, at least: itself, its average, gradient and momentum."""
@@ -85,7 +85,7 @@ def available(device: torch.device) -> int:
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return int(psutil.virtual_memory().available)
+    return available_memory()
 
 
 def _gigabytes(number: int) -> str:

@@ -169,7 +169,7 @@ def prepare(
             start="random",  # whatever they are: the state replaces them
             **common,
         )
-        notes += before.doubts(complete=trainer.data.complete)
+        notes += before.doubts(complete=trainer.data.complete, scored=bool(held_out))
         resume(trainer, before.state, str(resume_from))
         if seconds is not None:  # the trainer counts only what comes from here on
             seconds = max(0.1, seconds - (time.perf_counter() - clock))

@@ -9,10 +9,10 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 from napari_unet.errors import UserError
 from napari_unet.project.schema import LABEL_DTYPES
+from napari_unet.usable_memory import total_memory
 
 LabelArray = npt.NDArray[np.integer] | npt.NDArray[np.bool_]
 
@@ -23,7 +23,7 @@ _PROBLEMS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.e
 def check_memory(shape: tuple[int, ...], dtype: np.dtype[np.generic], name: str) -> None:
     """Raise UserError when an array of this size cannot fit in this computer's memory."""
     needed = float(np.prod(shape, dtype=np.float64)) * dtype.itemsize
-    total = psutil.virtual_memory().total
+    total = total_memory()
     if needed > total:
         raise UserError(
             f"The labels {name} need {needed / 2**30:.1f} GB of memory; "
