@@ -10,7 +10,7 @@ Each size is a generated zarr (uint8, chunks of 512), predicted to zarr by a pro
 - ``seconds_per_megapixel`` of the whole prediction: opening, reading, network, writing, renaming;
 - ``bare_seconds_per_megapixel``: the network alone, again and again on one tile with its halo in
   memory, per pixel that the tile predicts; ``share_of_bare`` is what reading and writing leave of
-  that. The network alone is timed before and after, and the median taken, for machines are uneven;
+  that. The network alone is timed before and after, for machines are uneven;
 - ``share_of_cpu``: the same in processor time, which hardly changes while others use the machine:
   reading and writing on another core count in full here;
 - ``network_busy``: the part of the whole wall time in which the network was at work;
@@ -119,13 +119,14 @@ def bare(predictor: Any, side: int, tile: int | None, repeats: int) -> tuple[flo
 
     def seconds(piece: Any, margin: Any) -> tuple[float, float]:
         wall, cpu = [], []
-        for _ in range(repeats):
+        for _ in range(2 * repeats):
             clocks = time.perf_counter(), time.process_time()
             predictor._probability(piece, margin, False)
             wall.append(time.perf_counter() - clocks[0])
             cpu.append(time.process_time() - clocks[1])
         per = 1e6 / (sides[0] * sides[1])
-        return statistics.median(wall) * per, statistics.median(cpu) * per
+        # The first ones are slower: the system hands out their memory page by page.
+        return statistics.median(wall[repeats:]) * per, statistics.median(cpu[repeats:]) * per
 
     return *seconds(pixels, margins), *seconds(small, None)
 
