@@ -55,7 +55,7 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
     bounding box grown by ``reach``, so that one small distance transform an object is enough.
     ``voxel``: length of a voxel along each axis; distances and ``reach`` are in the same unit.
     """
-    ids = renumber(objects)
+    ids, boxes = _boxes(objects)
     lengths = tuple(voxel) or (1.0,) * ids.ndim
     margins = [int(np.ceil(reach / length)) for length in lengths]
     windows = [
@@ -63,7 +63,7 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
             slice(max(0, s.start - m), min(s.stop + m, n))
             for s, m, n in zip(box, margins, ids.shape, strict=True)
         )
-        for box in ndimage.find_objects(ids)
+        for box in boxes
     ]
     form = _Form.of(windows, lengths)
     nearest = np.full(ids.shape, form.far, form.type)
@@ -76,6 +76,18 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
     total += form.distances(then)
     total[(then == form.far) | (ids != 0)] = np.inf
     return TwoNearest(total, reach, form, nearest, then)
+
+
+def _boxes(objects: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], list[Window]]:
+    """Ids 1, 2, .. without gaps, and where each object is; no copy where they are so already."""
+    ids = np.asarray(objects)
+    if ids.size and int(ids.max()) <= ids.size:
+        numbers = ids.astype(np.int32, copy=False)
+        boxes = ndimage.find_objects(numbers)
+        if None not in boxes:
+            return numbers, boxes
+    numbers = renumber(ids)
+    return numbers, ndimage.find_objects(numbers)
 
 
 @dataclass(frozen=True)
