@@ -19,14 +19,22 @@ def unified(root: Path, group: str, limit: object, used: int, cache: int = 0) ->
     folder = f"sys/fs/cgroup/{group}".rstrip("/")
     write(root, f"{folder}/memory.max", limit)
     write(root, f"{folder}/memory.current", used)
-    write(root, f"{folder}/memory.stat", f"anon 5\ninactive_file {cache}")
+    write(
+        root,
+        f"{folder}/memory.stat",
+        f"anon 5\nactive_file {cache // 2}\ninactive_file {cache - cache // 2}\nnonsense\nx y",
+    )
 
 
 def older(root: Path, group: str, limit: object, used: int, cache: int = 0) -> None:
     folder = f"sys/fs/cgroup/memory/{group}".rstrip("/")
     write(root, f"{folder}/memory.limit_in_bytes", limit)
     write(root, f"{folder}/memory.usage_in_bytes", used)
-    write(root, f"{folder}/memory.stat", f"inactive_file 1\ntotal_inactive_file {cache}")
+    write(
+        root,
+        f"{folder}/memory.stat",
+        f"inactive_file 1\ntotal_inactive_file {cache}\ntotal_active_file 0",
+    )
 
 
 def test_without_groups_it_is_what_the_machine_has(tmp_path: Path) -> None:

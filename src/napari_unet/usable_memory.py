@@ -22,16 +22,16 @@ class _Kind:
     root: str
     limit: str
     used: str
-    cache: str
+    cache: tuple[str, ...]
 
 
 # The first stands in lines "0::/group" of /proc/self/cgroup, the second in "4:memory:/group".
-_UNIFIED = _Kind("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+_UNIFIED = _Kind("sys/fs/cgroup", "memory.max", "memory.current", ("active_file", "inactive_file"))
 _OLDER = _Kind(
     "sys/fs/cgroup/memory",
     "memory.limit_in_bytes",
     "memory.usage_in_bytes",
-    "total_inactive_file",
+    ("total_active_file", "total_inactive_file"),
 )
 
 
@@ -74,8 +74,9 @@ def _read(folder: Path, kind: _Kind) -> tuple[int, int] | None:
     if not (limit.isdecimal() and used.isdecimal()):  # "max", or no such file
         return None
     # Files that were read count as used, but give way.
-    lines = (line.split() for line in _text(folder / "memory.stat").splitlines())
-    cache = next((int(line[1]) for line in lines if line[:1] == [kind.cache]), 0)
+    pairs = (line.split() for line in _text(folder / "memory.stat").splitlines())
+    found = dict(pair for pair in pairs if len(pair) == 2 and pair[1].isdecimal())
+    cache = sum(int(found.get(name, 0)) for name in kind.cache)
     return int(limit), max(0, int(used) - cache)
 
 

@@ -105,6 +105,13 @@ def test_huge_ids_need_no_huge_table() -> None:
     np.testing.assert_array_equal(boundary_weights(ids), boundary_weights(small))
 
 
+def test_ids_that_are_none_are_not_taken_for_others() -> None:
+    for wrong in (-1, 1.5):
+        objects = np.array([[1, 0, 2, 0, wrong]])
+        with pytest.raises((TypeError, ValueError)):
+            boundary_weights(objects)
+
+
 def test_no_weight_where_there_is_nothing_to_weigh() -> None:
     assert class_balance([0, 0]) == (0, 0)
     assert not boundary_weights(np.zeros((4, 5), int)).any()

@@ -133,3 +133,14 @@ def test_margin_is_cropping_without_the_work(depth: int, strides: int, released:
         whole, part = network(x), network(x, margin)
     assert part.shape[2:] == (2 * stride, stride)
     torch.testing.assert_close(part, trim(whole, margin))
+
+
+def test_training_pays_for_no_crop_that_leaves_all() -> None:
+    network = UNet(1, 2, width=2, depth=2, padding="same")
+    waiting, slices = [network(torch.rand(1, 1, 16, 16)).grad_fn], 0
+    while waiting:
+        node = waiting.pop()
+        if node is not None:
+            slices += "Slice" in type(node).__name__
+            waiting += [before for before, _ in node.next_functions]
+    assert slices == 0

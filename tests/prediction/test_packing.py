@@ -132,3 +132,23 @@ def test_a_torch_without_the_operators_predicts_as_usual(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(packing.torch, "ops", Without())
     assert not can_pack()
+
+
+@torch.inference_mode()
+def test_a_layer_that_stands_in_two_places() -> None:
+    torch.manual_seed(0)
+    twice, norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3).eval()
+    norm.running_mean += 3  # type: ignore[operator]
+    x = torch.randn(1, 3, 9, 9)
+    for network in (
+        nn.Sequential(twice, twice, nn.ReLU()),
+        nn.Sequential(norm, nn.Conv2d(3, 3, 1), norm, nn.ReLU()),
+    ):
+        torch.testing.assert_close(pack(network, "float32")(x), network(x), rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_what_is_not_a_number_stays_so() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU())
+    network[0].weight[:] = float("nan")
+    assert bool(pack(network, "float32")(torch.rand(1, 1, 4, 4)).isnan().all())

@@ -188,6 +188,17 @@ def test_rotations_average_the_eight_views() -> None:
     assert np.abs(averaged - views[0]).max() > 1e-3
 
 
+def test_no_quarter_turns_where_y_and_x_are_pooled_differently() -> None:
+    arguments = {"depth": 2, "width": 3, "padding": "same", "pooling": ((1, 2), (2, 2))}
+    one = predictor("unet", arguments)
+    plane = image(1, 40, 76)
+    views = [
+        one.probability(plane[:, ::a, ::b].copy())[:, ::a, ::b] for a in (1, -1) for b in (1, -1)
+    ]
+    averaged = one.probability(plane, tile=16, rotations=True)
+    np.testing.assert_allclose(averaged, np.mean(views, 0), atol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "arguments"), NETWORKS)
 def test_half_precision_is_close(name: str, arguments: dict[str, Any]) -> None:
     network, geometry = make(name, {**arguments, "depth": 2, "width": 4})

@@ -81,7 +81,7 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
 def _boxes(objects: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], list[Window]]:
     """Ids 1, 2, .. without gaps, and where each object is; no copy where they are so already."""
     ids = np.asarray(objects)
-    if ids.size and int(ids.max()) <= ids.size:
+    if ids.size and ids.dtype.kind in "biu" and ids.min() >= 0 and ids.max() <= ids.size:
         numbers = ids.astype(np.int32, copy=False)
         boxes = ndimage.find_objects(numbers)
         if None not in boxes:

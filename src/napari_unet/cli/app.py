@@ -41,6 +41,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
@@ -53,7 +54,8 @@ def _main(
     ImageJ), PNG, JPEG, BMP, .npy, zarr. Results go to standard output, everything else to standard
     error; on bad input the exit code is not 0 and the message says what to do.
     """
-    make_ready()
+    if context.invoked_subcommand != "gui":  # whose engine is another process
+        make_ready()
 
 
 COMMANDS = (

@@ -96,7 +96,8 @@ def _run(task: Task, settings: Settings, base: dict[str, Any]) -> Iterator[Progr
     device = choose_device(settings.device)
     others = are_masks(task.transfer)
     cost = measure(
-        model.predictor(settings.device, settings.precision),
+        # The network alone: its size is not enough for a second look.
+        model.one_look().predictor(settings.device, settings.precision),
         task.network,
         task.arguments,
         channels=settings.channels,

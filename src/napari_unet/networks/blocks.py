@@ -67,7 +67,8 @@ def centre_crop(x: Tensor, like: Tensor) -> Tensor:
     """The middle of ``x`` (B, C, *spatial), as large as ``like``."""
     for axis in range(2, x.dim()):
         size = like.shape[axis]
-        x = x.narrow(axis, (x.shape[axis] - size) // 2, size)
+        if x.shape[axis] != size:  # a whole view costs the backward pass a copy, too
+            x = x.narrow(axis, (x.shape[axis] - size) // 2, size)
     return x
 
 
@@ -75,7 +76,8 @@ def trim(x: Tensor, rim: int | Sequence[int]) -> Tensor:
     """``x`` (B, C, *spatial) without ``rim`` pixels, of all axes or of each, on each side."""
     rims = [rim] * (x.dim() - 2) if isinstance(rim, int) else rim
     for axis, n in enumerate(rims, start=2):
-        x = x.narrow(axis, n, x.shape[axis] - 2 * n)
+        if n:
+            x = x.narrow(axis, n, x.shape[axis] - 2 * n)
     return x
 
 

@@ -35,11 +35,15 @@ def pack(network: nn.Module, precision: str) -> nn.Module:
     """A copy for predictions on the CPU under autocast of ``precision``; keeps the weights of now.
 
     The copy cannot be moved, saved or trained. ``network`` stays as it is; it should lie channels
-    last.
+    last. Itself where a weight is not finite: ReLU within a convolution would make 0 of NaN, and
+    nothing would be seen of it.
     """
+    if not all(bool(one.isfinite().all()) for one in network.state_dict().values()):
+        return network
     packed = copy.deepcopy(network).eval()
     for parent in list(packed.modules()):
-        for name, child in list(parent.named_children()):
+        # Not named_children, which passes over a layer that stands in two places.
+        for name, child in [(n, m) for n, m in parent._modules.items() if m is not None]:
             if isinstance(child, _TRANSPOSED):
                 child.to(PRECISIONS[precision])
             elif _halves(child):
@@ -122,7 +126,8 @@ def _relu_after(parent: nn.Module, name: str) -> str | None:
     if type(parent) is not nn.Sequential:
         return None
     # What was folded away is passed over.
-    left = [(n, m) for n, m in parent.named_children() if n == name or type(m) is not nn.Identity]
+    layers = [(n, m) for n, m in parent._modules.items() if m is not None]
+    left = [(n, m) for n, m in layers if n == name or type(m) is not nn.Identity]
     for (first, _), (second, layer) in pairwise(left):
         if first == name and type(layer) is nn.ReLU and not layer._forward_hooks:
             return second

@@ -39,7 +39,7 @@ from napari_unet.prediction.enlarging import enlarging
 from napari_unet.prediction.folding import fold
 from napari_unet.prediction.graphs import Graphed
 from napari_unet.prediction.packing import can_pack, pack
-from napari_unet.prediction.rotations import VIEWS
+from napari_unet.prediction.rotations import VIEWS, View
 from napari_unet.prediction.way import Way
 
 Array = npt.NDArray[np.float32]
@@ -364,6 +364,12 @@ class Predictor:
             unwanted = [min(unwanted)] * len(stride)
         return tuple(n // s * s for n, s in zip(unwanted, stride, strict=True))
 
+    def _views(self) -> list[View]:
+        """Without quarter turns where the network treats y and x differently: nothing would fit."""
+        sizes = self.geometry
+        alike = all(len(set(one[-2:])) == 1 for one in (sizes.stride, sizes.halo, sizes.base))
+        return [view for view in VIEWS if alike or view.turns % 2 == 0]
+
     @torch.inference_mode()
     def _probability(
         self, pixels: npt.NDArray[np.float32], margins: Sizes | None, rotations: bool
@@ -372,7 +378,7 @@ class Predictor:
         keywords: dict[str, int | Sizes] = {}
         if margins is not None and any(margins):
             keywords["margin"] = margins[0] if len(set(margins)) == 1 else margins
-        views = VIEWS if rotations else VIEWS[:1]
+        views = self._views() if rotations else VIEWS[:1]
         total: Tensor | None = None
         for view in views:
             turned = view.apply(x).contiguous(memory_format=self._layout)
