@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from napari_unet.errors import UserError
 from napari_unet.networks import registry
 from napari_unet.networks.geometry import Geometry
-from napari_unet.prediction.predictor import Predictor, default_tile
+from napari_unet.prediction.predictor import Predictor
+from napari_unet.prediction.tile_sizes import default_tile
 
 CPU = torch.device("cpu")
 NETWORKS: list[tuple[str, dict[str, Any]]] = [

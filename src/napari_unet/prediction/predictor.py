@@ -27,7 +27,6 @@ from napari_unet.images.tiling import (
     Tile,
     box_to_read,
     check_tile,
-    equal_parts,
     plan_tiles,
     read_mirrored,
 )
@@ -40,38 +39,18 @@ from napari_unet.prediction.folding import fold
 from napari_unet.prediction.graphs import Graphed
 from napari_unet.prediction.packing import can_pack, pack
 from napari_unet.prediction.rotations import VIEWS, View
+from napari_unet.prediction.tile_sizes import default_tile
 from napari_unet.prediction.way import Way
 
 Array = npt.NDArray[np.float32]
 Read = Callable[[Box], npt.NDArray[np.float32]]
 """Returns the pixels (C, *box) of a box inside the image, normalised, float32."""
 
-USUAL_TILE = {("cpu", 2): 512, ("cuda", 2): 1024, ("mps", 2): 1024}
-USUAL_TILE |= {("cpu", 3): 64, ("cuda", 3): 96, ("mps", 3): 64}
-
 LARGE = 2**24
 """Pixels from which a plane is large: what its halos cost matters more than that it can be stopped
 soon."""
 LARGE_TILES = (1024, 768)
 LARGE_MEMORY = 9 * 2**27
-
-
-def default_tile(
-    shape: Sizes, device: torch.device, halo: Sizes | None = None, size: Fraction = Fraction(1)
-) -> Sizes:
-    """Output size of the tiles when nobody asks for one: few equal parts, large but bounded.
-
-    512 pixels a side on the CPU, 1024 on CUDA, 64 and 96 in 3D, and up to half as much again where
-    that saves a cut: throughput hardly grows beyond, memory does. Where the ``halo`` differs
-    between the axes, so does the side, in proportion, with as many pixels in all: the least work.
-    Images that are enlarged to ``size`` get smaller tiles, which are as large for the network.
-    """
-    usual = int(USUAL_TILE.get((device.type, len(shape)), 512 if len(shape) == 2 else 64) / size)
-    if halo is None or len(set(halo)) == 1:
-        return equal_parts(shape, usual)
-    mean = math.prod(max(1, h) for h in halo) ** (1 / len(halo))
-    sides = [max(1, round(usual * max(1, h) / mean)) for h in halo]
-    return tuple(equal_parts((n,), side)[0] for n, side in zip(shape, sides, strict=True))
 
 
 class Predictor:
