@@ -95,6 +95,19 @@ def test_centre_crop() -> None:
     torch.testing.assert_close(centre_crop(x, torch.empty(1, 5, 2, 4)), x[:, :, 2:4, 1:5])
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_gradient_of_a_crop_lies_as_what_was_cropped(layout: torch.memory_format) -> None:
+    x = torch.rand(2, 3, 9, 8).contiguous(memory_format=layout).requires_grad_()
+    weights = torch.rand(2, 3, 4, 4).contiguous(memory_format=layout)
+    cropped = centre_crop(x, weights)
+    torch.testing.assert_close(cropped, x[:, :, 2:6, 2:6])
+    (gradient,) = torch.autograd.grad(cropped, x, weights)
+    assert gradient.is_contiguous(memory_format=layout)
+    expected = torch.zeros_like(x)
+    expected[:, :, 2:6, 2:6] = weights
+    torch.testing.assert_close(gradient, expected)
+
+
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_skip_and_upsampled_lie_on_each_other(padding: str) -> None:
     """Identity convolutions everywhere: what is joined must be the same places of the image."""

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from napari_unet.networks.blocks import (
-    UP_CONVOLUTION,
     EncoderDecoder,
     Margin,
     Norm,
     convolutions,
     he_initialise,
 )
+from napari_unet.networks.up_convolution import UP_CONVOLUTION
 
 
 class AIDUNet(EncoderDecoder):

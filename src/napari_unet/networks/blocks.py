@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_unet.networks.anisotropy import Pooling, radii, usual_pooling
+from napari_unet.networks.up_convolution import UP_CONVOLUTION
 
 Padding = Literal["valid", "same"]
 Norm = Literal["none", "batch"]
@@ -18,7 +20,6 @@ Margin = int | Sequence[int]
 """Pixels to leave out on each side, of all axes or of each."""
 
 CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
-UP_CONVOLUTION = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 POOLING = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
@@ -65,10 +66,18 @@ def convolutions(
 
 def centre_crop(x: Tensor, like: Tensor) -> Tensor:
     """The middle of ``x`` (B, C, *spatial), as large as ``like``."""
-    for axis in range(2, x.dim()):
-        size = like.shape[axis]
-        if x.shape[axis] != size:  # a whole view costs the backward pass a copy, too
-            x = x.narrow(axis, (x.shape[axis] - size) // 2, size)
+    spare = [has - wanted for has, wanted in zip(x.shape[2:], like.shape[2:], strict=True)]
+    if not any(spare):  # a crop that leaves all costs the backward pass a copy, too
+        return x
+    before = [n // 2 for n in spare]
+    if x.requires_grad:
+        # As a view it would be free here, but the backward pass of views lays out the gradient
+        # channels first, and adds it to one that is laid out channels last ten times as slowly.
+        after = [n - b for n, b in zip(spare, before, strict=True)]
+        sides = zip(reversed(before), reversed(after), strict=True)
+        return F.pad(x, [-n for side in sides for n in side])
+    for axis, (begin, size) in enumerate(zip(before, like.shape[2:], strict=True), start=2):
+        x = x.narrow(axis, begin, size)
     return x
 
 

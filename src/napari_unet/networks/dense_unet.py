@@ -12,10 +12,10 @@ from napari_unet.networks.blocks import (
     BATCH_NORM,
     CONVOLUTION,
     POOLING,
-    UP_CONVOLUTION,
     he_initialise,
 )
 from napari_unet.networks.catalogue.dense_unet import blocks_and_growth
+from napari_unet.networks.up_convolution import UP_CONVOLUTION
 
 
 class DenseUNet(nn.Module):

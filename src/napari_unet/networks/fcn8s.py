@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from napari_unet.networks.blocks import (
     CONVOLUTION,
     POOLING,
-    UP_CONVOLUTION,
     Norm,
     he_initialise,
 )
 from napari_unet.networks.catalogue.fcn8s import CONVOLUTIONS
 from napari_unet.networks.stacks import stack
+from napari_unet.networks.up_convolution import UP_CONVOLUTION
 
 
 class FCN8s(nn.Module):

@@ -12,12 +12,12 @@ from napari_unet.errors import UserError
 from napari_unet.networks.blocks import (
     CONVOLUTION,
     POOLING,
-    UP_CONVOLUTION,
     Norm,
     convolutions,
     he_initialise,
 )
 from napari_unet.networks.stacks import stack
+from napari_unet.networks.up_convolution import UP_CONVOLUTION
 
 
 class MultimodalUNet(nn.Module):

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from napari_unet.networks.blocks import (
     CONVOLUTION,
     POOLING,
-    UP_CONVOLUTION,
     Norm,
     convolutions,
     he_initialise,
 )
+from napari_unet.networks.up_convolution import UP_CONVOLUTION
 
 Mode = Literal["accurate", "fast"]
 
