@@ -44,15 +44,10 @@ def boundary_weights(
         raise UserError(f"sigma of the boundary weights is {sigma:g}; give a number above 0.")
     if not (np.isfinite(w0) and w0 >= 0):
         raise UserError(f"w0 of the boundary weights is {w0:g}; give 0 or a number above it.")
-    if w0 <= NEGLIGIBLE:
-        return np.zeros(np.shape(objects), np.float32)
-    weights = two_nearest(objects, reach_of(w0, sigma), voxel).total
-    # In place; what is infinitely far becomes exp(-inf) = 0.
-    weights /= np.float32(sigma)
-    weights *= weights
-    weights *= np.float32(-0.5)
-    np.exp(weights, out=weights)
-    weights *= np.float32(w0)
+    weights = np.zeros(np.shape(objects), np.float32)
+    if w0 > NEGLIGIBLE:
+        near = two_nearest(objects, reach_of(w0, sigma), voxel)
+        weights.ravel()[near.places] = w0 * np.exp(-0.5 * (near.total / np.float32(sigma)) ** 2)
     return weights
 
 

@@ -51,17 +51,17 @@ def measure_gaps(target: Target, nearest: TwoNearest, widest: float) -> list[Gap
     """
     if target.objects is None:
         return []
-    total = nearest.total.ravel()
-    places = np.flatnonzero(total <= widest)
+    narrow = nearest.total <= widest
+    places, total = nearest.places[narrow], nearest.total[narrow]
     if not len(places):
         return []
     numbers = np.unique(target.objects)
     numbers = numbers[numbers != 0]
-    one, two = nearest.first.ravel()[places], nearest.second.ravel()[places]
+    one, two = nearest.first[narrow], nearest.second[narrow]
     low, high = np.minimum(one, two).astype(np.int64), np.maximum(one, two).astype(np.int64)
     pair = low * (len(numbers) + 1) + high
     labelled = target.classes.ravel()[places] != UNLABELLED
-    order = np.lexsort((total[places], ~labelled, pair))
+    order = np.lexsort((total, ~labelled, pair))
     _, starts = np.unique(pair[order], return_index=True)
     gaps = []
     for chosen in order[starts]:
@@ -69,7 +69,7 @@ def measure_gaps(target: Target, nearest: TwoNearest, widest: float) -> list[Gap
         gaps.append(
             Gap(
                 (int(numbers[low[chosen] - 1]), int(numbers[high[chosen] - 1])),
-                float(total[places[chosen]]),
+                float(total[chosen]),
                 tuple(int(p) for p in place),
                 bool(labelled[chosen]),
             )

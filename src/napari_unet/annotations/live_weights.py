@@ -27,10 +27,9 @@ class LiveWeights:
         self._squares = np.zeros(0, np.float32)
         if target.objects is not None and reach > 0:
             self.nearest = two_nearest(target.objects, reach)
-            total = self.nearest.total.ravel()
-            known = np.isfinite(total) & (target.classes.ravel() != UNLABELLED)
-            self._places = np.flatnonzero(known)
-            self._squares = total[self._places] ** 2
+            labelled = target.classes.ravel()[self.nearest.places] != UNLABELLED
+            self._places = self.nearest.places[labelled]
+            self._squares = self.nearest.total[labelled] ** 2
 
     def enough(self, w0: float, sigma: float) -> bool:
         """Whether the kept distances reach as far as these constants need them."""

@@ -28,8 +28,12 @@ Keys = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class TwoNearest:
-    """``total``: d1 + d2 in pixels, float32, infinite on objects and wherever d2 > ``reach``."""
+    """The background pixels that have two objects within ``reach``, and some that are just beyond.
 
+    ``places``: where they are in the flattened image, ascending. ``total``: their d1 + d2, float32.
+    """
+
+    places: npt.NDArray[np.intp]
     total: npt.NDArray[np.float32]
     reach: float
     _form: _Form
@@ -38,13 +42,13 @@ class TwoNearest:
 
     @cached_property
     def first(self) -> npt.NDArray[np.int32]:
-        """The nearest object: int32, numbered 1, 2, .. in the order of the ids (see
-        :func:`~napari_unet.annotations.objects.renumber`); 0 where there is none."""
+        """Their nearest objects: int32, numbered 1, 2, .. in the order of the ids (see
+        :func:`~napari_unet.annotations.objects.renumber`)."""
         return self._form.numbers(self._nearest)
 
     @cached_property
     def second(self) -> npt.NDArray[np.int32]:
-        """The second nearest object, numbered likewise."""
+        """Their second nearest objects, numbered likewise."""
         return self._form.numbers(self._then)
 
 
@@ -72,10 +76,10 @@ def two_nearest(objects: npt.NDArray[Any], reach: float, voxel: Sequence[float] 
         one, two = nearest[window], then[window]
         np.minimum(two, np.maximum(one, key), out=two)
         np.minimum(one, key, out=one)
-    total = form.distances(nearest)
-    total += form.distances(then)
-    total[(then == form.far) | (ids != 0)] = np.inf
-    return TwoNearest(total, reach, form, nearest, then)
+    places = np.flatnonzero((then != form.far) & (ids == 0))
+    nearest, then = nearest.ravel()[places], then.ravel()[places]
+    total = form.distances(nearest) + form.distances(then)
+    return TwoNearest(places, total, reach, form, nearest, then)
 
 
 def _boxes(objects: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], list[Window]]:
@@ -136,7 +140,7 @@ class _Form:
         return bits
 
     def numbers(self, keys: Keys) -> npt.NDArray[np.int32]:
-        """The objects; 0 where there is none."""
+        """The objects."""
         return (keys & ((1 << self.shift) - 1)).astype(np.int32)
 
     def distances(self, keys: Keys) -> npt.NDArray[np.float32]:
